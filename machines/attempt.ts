@@ -1,0 +1,57 @@
+import type { AnyActorScope } from 'xstate'
+import type { Collecting } from './collect.ts'
+import { uncollect } from './collect.ts'
+import type { Execution } from './execution.ts'
+import type { Run } from './run.ts'
+import type { Writes } from './state-log.ts'
+
+/** One try of one execution, and what it has done so far. */
+export class Attempt {
+  /** Its number, from 1. */
+  readonly number: number
+  /** Settled, failed, timed out or stopped: whatever the function does from here on counts for nothing. */
+  over = false
+  /** How many events it has sent early. */
+  sent = 0
+  /** How many the attempts before it have sent: these are routed already. */
+  readonly sentBefore: number
+  writes: Writes | undefined
+  collected: Collecting[] | undefined
+  /** Takes off the timeout, or the delay before the next attempt. */
+  timer: unknown
+  #controller: AbortController | undefined
+  #aborted: { reason: unknown } | undefined
+
+  constructor(
+    readonly execution: Execution,
+    readonly run: Run,
+    /** The scope of the step's actor. */
+    readonly scope: AnyActorScope,
+  ) {
+    this.number = execution.attempt
+    this.sentBefore = execution.sent
+  }
+
+  /** Aborted when the run ends without this attempt, or its time is up. Made when first asked for: it is costly. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#aborted !== undefined) this.#controller.abort(this.#aborted.reason)
+    }
+    return this.#controller.signal
+  }
+
+  /** Ends the attempt without a trace: its writes and what it collected are taken back. */
+  discard(): void {
+    this.over = true
+    if (this.writes !== undefined) this.run.state.discard(this.writes)
+    if (this.collected !== undefined) uncollect(this.run.collections, this.collected)
+    this.writes = undefined
+    this.collected = undefined
+  }
+
+  abort(reason: unknown): void {
+    this.#aborted = { reason }
+    this.#controller?.abort(reason)
+  }
+}

@@ -1,0 +1,54 @@
+import type { Execution, RoutedEvent } from './execution.ts'
+
+/** An event that waits to be collected, and the execution that brought it. */
+export interface Collected {
+  readonly by: number
+  readonly event: RoutedEvent
+}
+
+/** What waits to be collected, by event type, the oldest first. Types that nobody collects are not in it. */
+export type Collections = Map<string, Collected[]>
+
+/** What one attempt did to one collection; it is undone if the attempt fails. */
+export interface Collecting {
+  readonly type: string
+  readonly added: Collected | undefined
+  taken: Collected[]
+}
+
+/**
+ * Adds the event that `execution` handles to the collection of its type (once), then takes the `count` oldest ones,
+ * or none while there are fewer.
+ */
+export function collect(
+  collections: Collections,
+  execution: Execution,
+  log: Collecting[],
+  count: number,
+): RoutedEvent[] | undefined {
+  const { type, event } = execution
+  let waiting = collections.get(type)
+  if (waiting === undefined) collections.set(type, (waiting = []))
+  let entry = log.find((each) => each.type === type)
+  if (entry === undefined) {
+    entry = { type, added: execution.spent ? undefined : { by: execution.id, event }, taken: [] }
+    log.push(entry)
+    if (entry.added !== undefined) waiting.push(entry.added)
+  }
+  if (waiting.length < count) return undefined
+  const taken = waiting.splice(0, count)
+  entry.taken.push(...taken)
+  if (waiting.length === 0) collections.delete(type)
+  return taken.map((each) => each.event)
+}
+
+/** Gives back what the attempt took, in its old order, and removes what it added. */
+export function uncollect(collections: Collections, log: readonly Collecting[]): void {
+  for (const { type, added, taken } of log) {
+    const waiting = [...taken, ...(collections.get(type) ?? [])]
+      .filter((each) => each !== added)
+      .sort((a, b) => a.by - b.by)
+    if (waiting.length > 0) collections.set(type, waiting)
+    else collections.delete(type)
+  }
+}

@@ -1,0 +1,34 @@
+/** What the router knows of an event: its type. The rest is the user's. */
+export interface RoutedEvent {
+  readonly type: string
+}
+
+/** The four types with a meaning of their own. */
+export const startType = 'blazen::StartEvent'
+export const stopType = 'blazen::StopEvent'
+export const requestType = 'blazen::InputRequestEvent'
+export const responseType = 'blazen::InputResponseEvent'
+
+/** One step at work on one event. It is also the very event that the step's actor receives: hence the `type`. */
+export class Execution implements RoutedEvent {
+  readonly type: string
+  /** The attempt under way, from 1. */
+  attempt = 1
+  /** How many events it has sent before it settled; these are not routed twice when it runs again. */
+  sent = 0
+  /** Another execution has collected the event of this one, which then must not be collected again. */
+  spent = false
+
+  constructor(
+    /** Counted from 1 in a run, over all steps. */
+    readonly id: number,
+    readonly step: string,
+    readonly event: RoutedEvent,
+  ) {
+    this.type = event.type
+  }
+}
+
+export function copyExecution(execution: Execution): Execution {
+  return Object.assign(new Execution(execution.id, execution.step, execution.event), execution)
+}

@@ -1,0 +1,97 @@
+import type { AnyActorScope, AnyEventObject } from 'xstate'
+import { relay } from './actor-scope.ts'
+import type { Execution, RoutedEvent } from './execution.ts'
+import { ownedBy, type Routes, type Run, route, type Sent, type Settled, settle } from './run.ts'
+import type { WorkflowMachine, WorkflowMachineSnapshot } from './workflow-config.ts'
+
+type Snapshot = WorkflowMachineSnapshot<unknown>
+
+/**
+ * From logic to logic: while a run is running, events that only open executions are folded and handed to the step
+ * actors at once, without a macrostep, which costs several times as much. Everything else goes to the statechart, and
+ * what it declares stays the meaning: both ways lead to the same run (`test/fast-path.test.ts` holds them equal).
+ */
+export function withFastPath(machine: WorkflowMachine, routes: Routes): WorkflowMachine {
+  const chart = machine.transition
+  machine.transition = (snapshot, event, scope) => {
+    if (snapshot.value !== 'running' || snapshot.status !== 'active') return chart(snapshot, event, scope)
+    const opened: Execution[] = []
+    const run = fold(snapshot.context.run, routes, event, scope, opened)
+    if (run === undefined) return chart(snapshot, event, scope)
+    const next = moved(snapshot, run)
+    if (run.open.size === 0) return chart(next, { type: 'blazen.check' }, scope)
+    if (opened.length > 0) scope.defer(() => deliver(scope, next, opened))
+    return next
+  }
+  return machine
+}
+
+/** The next snapshot, so that observers see a new one. Written out, since a spread costs as much as the rest of a step. */
+function moved(snapshot: Snapshot, run: Run): Snapshot {
+  const next: { [Field in keyof Snapshot]: unknown } = {
+    status: snapshot.status,
+    output: snapshot.output,
+    error: snapshot.error,
+    machine: snapshot.machine,
+    context: run === snapshot.context.run ? snapshot.context : { run },
+    _nodes: snapshot._nodes,
+    value: snapshot.value,
+    tags: snapshot.tags,
+    children: snapshot.children,
+    historyValue: snapshot.historyValue,
+    matches: snapshot.matches,
+    hasTag: snapshot.hasTag,
+    can: snapshot.can,
+    getMeta: snapshot.getMeta,
+    toJSON: snapshot.toJSON,
+  }
+  return next as Snapshot
+}
+
+/** Sends each execution to the actor of its step. */
+export function deliver(scope: AnyActorScope, snapshot: Snapshot, executions: Iterable<Execution>): void {
+  for (const execution of executions) {
+    const step = snapshot.children[execution.step]
+    if (step !== undefined) relay(scope, step, execution)
+  }
+}
+
+/** The run after the event, or `undefined` for an event that is not only routing. */
+function fold(
+  before: Run,
+  routes: Routes,
+  event: AnyEventObject,
+  scope: AnyActorScope,
+  opened: Execution[],
+): Run | undefined {
+  switch (event.type) {
+    case 'blazen.settled': {
+      const settled = event as Settled
+      if (!before.open.has(settled.execution) || !areRouted(routes, settled.events)) return undefined
+      const run = ownedBy(before, scope.self)
+      settle(run, settled)
+      for (const each of settled.events) route(run, routes, each, opened)
+      return run
+    }
+    case 'blazen.sent': {
+      const sent = event as Sent
+      if (!before.open.has(sent.execution) || !routes.has(sent.event.type)) return undefined
+      const run = ownedBy(before, scope.self)
+      const execution = run.open.get(sent.execution)
+      if (execution !== undefined) execution.sent++
+      route(run, routes, sent.event, opened)
+      return run
+    }
+    default: {
+      if (!routes.has(event.type)) return undefined
+      const run = ownedBy(before, scope.self)
+      route(run, routes, event, opened)
+      return run
+    }
+  }
+}
+
+function areRouted(routes: Routes, events: readonly RoutedEvent[]): boolean {
+  for (const event of events) if (!routes.has(event.type)) return false
+  return true
+}

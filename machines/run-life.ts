@@ -1,0 +1,79 @@
+import type { AnyActorScope, AnyEventObject, Snapshot } from 'xstate'
+import { clockOf, now } from './actor-scope.ts'
+import { stopType } from './execution.ts'
+import { deliver } from './fast-path.ts'
+import { createRun, type Routes, type Run, route, type Settled, timedOut } from './run.ts'
+import type { WorkflowConfig, WorkflowMachine, WorkflowMachineSnapshot } from './workflow-config.ts'
+
+type RunSnapshot = WorkflowMachineSnapshot<unknown>
+
+/**
+ * From logic to logic: ties a run to the process that it lives in. A new run is built as a restored one is, so there is
+ * one way to start: it opens, its timeout is armed, and every open execution is delivered. It closes once, when it ends
+ * or its actor is stopped. A run that ended in `failed` or `aborted` is an actor with an error, as a failed promise is.
+ */
+export function withRunLife(machine: WorkflowMachine, config: WorkflowConfig, routes: Routes): WorkflowMachine {
+  const { transition, restoreSnapshot } = machine
+  const children = Object.fromEntries(config.steps.map(({ name }) => [name, { src: name, snapshot: {} }]))
+  const running = { status: 'active', value: 'running', output: undefined, error: undefined, context: {}, children }
+
+  machine.getInitialSnapshot = (scope, input) => {
+    const { runId, event, timeoutMs, inline, local } = config.begin(input)
+    const run: Run = { ...createRun(runId, scope.self), timeoutMs, timeLeftMs: timeoutMs, inline, local }
+    route(run, routes, event, [])
+    return Object.assign(restoreSnapshot(running as unknown as Snapshot<unknown>, scope), { context: { run } })
+  }
+
+  const start = (snapshot: RunSnapshot, scope: AnyActorScope): void => {
+    const { run } = snapshot.context
+    run.local = config.open(run, scope)
+    for (const child of Object.values(snapshot.children)) child?.start()
+    if (run.timeLeftMs !== undefined) {
+      run.runningSince = now(clockOf(scope))
+      scope.system.scheduler.schedule(scope.self, scope.self, timedOut(run), run.timeLeftMs, 'timeout')
+    }
+    deliver(scope, snapshot, [...run.open.values()])
+  }
+
+  machine.transition = (snapshot, event, scope) => {
+    if (snapshot.status !== 'active') return transition(snapshot, event, scope)
+    const admitted = routes.has(event.type) ? config.admit(snapshot.context.run, event) : event
+    if (admitted === undefined) return snapshot
+    const next = isLast(admitted)
+      ? withoutChildren(transition, snapshot, admitted, scope)
+      : transition(snapshot, admitted, scope)
+    return next.status === 'active' ? next : ended(next, config, scope)
+  }
+
+  return Object.assign(machine, { start })
+}
+
+/** Whether the event is about to end the run, and does nothing else. */
+function isLast(event: AnyEventObject): boolean {
+  if (event.type !== 'blazen.settled') return event.type === 'blazen.failed' || event.type === 'xstate.stop'
+  const { events } = event as Settled
+  return events.length === 1 && events[0]?.type === stopType
+}
+
+/** XState copies all children for each that it stops: a quadratic end for a workflow of many steps. So they are stopped here. */
+function withoutChildren(
+  transition: WorkflowMachine['transition'],
+  snapshot: RunSnapshot,
+  event: AnyEventObject,
+  scope: AnyActorScope,
+): RunSnapshot {
+  const { children } = snapshot
+  const next = transition({ ...snapshot, children: {} }, event, scope)
+  if (next.status === 'active') return { ...next, children }
+  for (const child of Object.values(children)) if (child !== undefined) scope.stopChild(child)
+  return next
+}
+
+function ended(snapshot: RunSnapshot, config: WorkflowConfig, scope: AnyActorScope): RunSnapshot {
+  const { run } = snapshot.context
+  scope.defer(() => config.close(run))
+  if (snapshot.status !== 'done' || run.failure === undefined) return snapshot
+  // XState throws an error that nobody observes globally; here whoever wants to know asks the handler, or observes.
+  scope.self.subscribe({ error: () => {} })
+  return { ...snapshot, status: 'error', output: undefined, error: config.toError(run.failure, run) } as RunSnapshot
+}

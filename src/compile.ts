@@ -1,0 +1,227 @@
+import {
+  type Attempt,
+  createWorkflowMachine,
+  type Failure,
+  type Run,
+  type StepConfig,
+  startType,
+  type WorkflowMachine,
+} from '../machines/index.ts'
+import { StepContext } from './context.ts'
+import { type NamedStep, type OnInput, toArray, typesOf, type WorkflowDefinition } from './definition.ts'
+import { type Duration, toMs } from './duration.ts'
+import {
+  BlazenError,
+  DefinitionError,
+  EventValidationError,
+  InputRequestError,
+  type Issue,
+  RunAbortedError,
+  RunTimeoutError,
+  StalledError,
+  StepFailedError,
+  StepReturnError,
+  StepTimeoutError,
+  UnhandledEventError,
+} from './errors.ts'
+import { type AnyEvent, checkEvent, isEvent } from './event.ts'
+import { LiveRun } from './live-run.ts'
+import { describeIssues, parse, type Schema } from './schema.ts'
+import { checkNumber, toRetryPolicy } from './step.ts'
+import { findWiringProblems } from './wiring.ts'
+
+/** An input that was checked already, with what was asked of the run. It stands where a plain actor has the raw input. */
+export class RunInput {
+  constructor(
+    readonly runId: string,
+    readonly start: AnyEvent,
+    readonly timeoutMs?: number,
+    readonly onInput?: OnInput,
+  ) {}
+}
+
+/**
+ * The machine of a workflow.
+ *
+ * @throws DefinitionError with everything that is wrong with it.
+ */
+export function compile(definition: WorkflowDefinition): WorkflowMachine {
+  const { name, options } = definition
+  const problems = findWiringProblems(definition)
+  const steps = definition.steps.flatMap((step) => attempt(problems, () => toStepConfig(step, definition)))
+  const [timeoutMs] = attempt(problems, () => optionalMs(options.timeout, 'timeout'))
+  if (problems.length > 0) throw new DefinitionError(`Workflow "${name}"`, problems)
+
+  const schemas = schemasOf(definition)
+  const accepted = [...new Set(definition.steps.flatMap((step) => typesOf(step.options.accepts)))]
+  return createWorkflowMachine({
+    name,
+    version: options.version,
+    steps,
+    idle: options.idle ?? 'fail',
+    begin: (input) => {
+      const given =
+        input instanceof RunInput ? input : new RunInput(crypto.randomUUID(), toStartEvent(definition, input))
+      const onInput = given.onInput ?? options.onInput
+      return {
+        runId: given.runId,
+        event: given.start,
+        timeoutMs: given.timeoutMs ?? timeoutMs,
+        inline: onInput !== undefined,
+        local: onInput,
+      }
+    },
+    open: (run, scope) => new LiveRun(definition, schemas, accepted, run, scope, run.local as OnInput | undefined),
+    close: (run) => LiveRun.of(run).close(),
+    ask: (run, request) => LiveRun.of(run).ask(request),
+    admit: (run, event) => admit(run, event, schemas),
+    toError: (failure, run) => toError(failure, run, accepted),
+  })
+}
+
+function toStepConfig({ name, options, run }: NamedStep, { options: defaults }: WorkflowDefinition): StepConfig {
+  const { concurrency = Number.POSITIVE_INFINITY, retry = defaults.retry } = options
+  const where = `Step "${name}"`
+  const isCount = concurrency === Number.POSITIVE_INFINITY || Number.isInteger(concurrency)
+  checkNumber(concurrency, isCount && concurrency >= 1, `${where}: concurrency`, 'a whole number of at least 1')
+  const timeoutMs = optionalMs(options.timeout, `${where}: timeout`)
+  return {
+    name,
+    accepts: typesOf(options.accepts),
+    concurrency,
+    timeoutMs,
+    retry: retry === undefined ? undefined : toRetryPolicy(retry, `${where}: retry`),
+    invoke: (attempt) => run(attempt.execution.event as never, new StepContext(attempt) as never),
+    toEvents,
+    toFailure: (cause, { execution, number }) => {
+      if (!(cause instanceof EventValidationError)) {
+        return { kind: 'step', step: name, event: execution.event, attempt: number, cause }
+      }
+      cause.step ??= name
+      return { kind: 'error', error: cause }
+    },
+    timedOut: ({ execution, number }) => new StepTimeoutError(name, execution.event, number, timeoutMs ?? 0),
+    stopReason,
+  }
+}
+
+const nothing: readonly AnyEvent[] = []
+
+/** The events that a step returned. */
+function toEvents(returned: unknown, attempt: Attempt): readonly AnyEvent[] {
+  if (returned === null || returned === undefined) return nothing
+  const { schemas } = LiveRun.of(attempt.run)
+  const { step, event } = attempt.execution
+  try {
+    if (isEvent(returned)) return [checkEvent(returned, schemas.get(returned.type))]
+    if (!Array.isArray(returned)) throw new StepReturnError(step, event, describe(returned))
+    return returned.map((each, at) => {
+      if (!isEvent(each)) throw new StepReturnError(step, event, `an array with ${describe(each)} at place ${at}`)
+      return checkEvent(each, schemas.get(each.type))
+    })
+  } catch (error) {
+    if (error instanceof EventValidationError) error.step ??= step
+    throw error
+  }
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (typeof value === 'object')
+    return 'type' in value ? 'an object whose `type` is no text' : 'an object without `type`'
+  return `a ${typeof value}`
+}
+
+/** Takes an event from outside, or refuses it: then it is on the stream, and the run is not disturbed. */
+function admit(run: Run, event: AnyEvent, schemas: ReadonlyMap<string, Schema>): AnyEvent | undefined {
+  try {
+    return checkEvent(event, schemas.get(event.type))
+  } catch (error) {
+    LiveRun.of(run).write({ type: 'blazen::EventRefused', event, error } as AnyEvent)
+    return undefined
+  }
+}
+
+/**
+ * The event that a run begins with: the fields of a plain-object input stand on it, any other input is `input`.
+ *
+ * @throws EventValidationError
+ */
+export function toStartEvent({ name, options }: WorkflowDefinition, input: unknown): AnyEvent {
+  const refuse = (what: string, issues: readonly Issue[] = []): never => {
+    throw new EventValidationError(`The input of workflow "${name}" ${what}.`, startType, issues)
+  }
+  let value = input
+  if (options.input !== undefined) {
+    // No input at all reads as an empty one, so that a schema of defaults is complete.
+    let parsed = parse(options.input, input)
+    if (parsed.issues !== undefined && input === undefined) parsed = parse(options.input, {})
+    if (parsed.issues !== undefined)
+      return refuse(`does not fit its schema: ${describeIssues(parsed.issues)}`, parsed.issues)
+    value = parsed.value
+  }
+  if (!isPlainObject(value))
+    return value === undefined ? { type: startType } : ({ type: startType, input: value } as AnyEvent)
+  if ('type' in value) refuse("has a field `type`, which is the event's own: give it another name")
+  return { type: startType, ...value }
+}
+
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+function schemasOf({ steps, options }: WorkflowDefinition): ReadonlyMap<string, Schema> {
+  const types = steps.flatMap(({ options }) => [...toArray(options.accepts), ...toArray(options.emits ?? [])])
+  const schemas = new Map<string, Schema>()
+  for (const { type, schema } of [...types, ...toArray(options.external ?? [])])
+    if (schema !== undefined) schemas.set(type, schema)
+  return schemas
+}
+
+/** The class that tells of a failure. */
+function toError(failure: Failure, { id, collections }: Run, accepted: readonly string[]): unknown {
+  switch (failure.kind) {
+    case 'step':
+      return new StepFailedError(failure.step, failure.event, failure.attempt, failure.cause)
+    case 'unhandled':
+      return new UnhandledEventError(failure.event, failure.step, accepted)
+    case 'runTimeout':
+      return new RunTimeoutError(id, failure.timeoutMs)
+    case 'aborted':
+      return new RunAbortedError(id, failure.reason)
+    case 'duplicateRequest':
+      return new InputRequestError(
+        `The request "${failure.requestId}" is open already. Give each request an id of its own, or leave the id out to have one made.`,
+        failure.requestId,
+      )
+    case 'stalled':
+      return new StalledError(
+        id,
+        [...collections].map(([type, { length }]) => `Collected so far: ${length} of "${type}".`),
+      )
+    case 'error':
+      return failure.error
+  }
+}
+
+function stopReason({ id, failure }: Run): unknown {
+  if (failure?.kind === 'aborted') return new RunAbortedError(id, failure.reason)
+  return new DOMException(`Run ${id} has ended without this step.`, 'AbortError')
+}
+
+function optionalMs(duration: Duration | undefined, where: string): number | undefined {
+  return duration === undefined ? undefined : toMs(duration, where)
+}
+
+/** What `fn` gives, in an array; nothing where it threw, and then the problem is noted. */
+function attempt<Value>(problems: string[], fn: () => Value): Value[] {
+  try {
+    return [fn()]
+  } catch (error) {
+    if (!(error instanceof BlazenError)) throw error
+    problems.push(error.message)
+    return []
+  }
+}

@@ -1,0 +1,205 @@
+import type { AnyEvent } from './event.ts'
+
+/** What every error of the engine has: a `code` to branch on, and a message that says where, what was expected, and what helps. */
+export class BlazenError extends Error {
+  override name = 'BlazenError'
+
+  constructor(
+    /** Stable, in snake case: `step_failed`, `run_timeout`, … */
+    readonly code: string,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+  }
+}
+
+/** A workflow, a step or an event is defined in a way that cannot work. Lists every problem that was found. */
+export class DefinitionError extends BlazenError {
+  override name = 'DefinitionError'
+
+  constructor(
+    where: string,
+    /** One sentence each, with its repair. */
+    readonly problems: readonly string[],
+  ) {
+    super('definition', `${where} cannot be built:\n${problems.map((problem) => `- ${problem}`).join('\n')}`)
+  }
+}
+
+/** One thing that is wrong with a value: where in it, and what. */
+export interface Issue {
+  readonly path: string
+  readonly message: string
+}
+
+/** The data of an event, an input or an answer does not fit its schema. */
+export class EventValidationError extends BlazenError {
+  override name = 'EventValidationError'
+  /** The step that made or returned the event; `undefined` for one from outside. */
+  step: string | undefined
+
+  constructor(
+    message: string,
+    readonly eventType: string,
+    readonly issues: readonly Issue[] = [],
+    options?: ErrorOptions,
+  ) {
+    super('event_validation', message, options)
+  }
+}
+
+/** An event that no step accepts. */
+export class UnhandledEventError extends BlazenError {
+  override name = 'UnhandledEventError'
+
+  constructor(
+    readonly event: AnyEvent,
+    /** The step that emitted it; `undefined` for an event from outside. */
+    readonly step: string | undefined,
+    accepted: readonly string[],
+  ) {
+    super(
+      'unhandled_event',
+      `${step === undefined ? 'An event' : `Step "${step}" emitted an event`} of type "${event.type}"${step === undefined ? ' came from outside' : ''}, which no step accepts. Name it in the \`accepts\` of a step; accepted are: ${accepted.map((type) => `"${type}"`).join(', ')}.`,
+    )
+  }
+}
+
+/** A step's function threw, and no attempt was left. `cause` is the very thing that it threw. */
+export class StepFailedError extends BlazenError {
+  override name = 'StepFailedError'
+
+  constructor(
+    readonly step: string,
+    /** The event that the step was handling. */
+    readonly event: AnyEvent,
+    /** The number of the last attempt, from 1. */
+    readonly attempt: number,
+    cause: unknown,
+  ) {
+    super(
+      'step_failed',
+      `Step "${step}" failed on "${event.type}"${attempt > 1 ? ` at attempt ${attempt}` : ''}: ${describeThrown(cause)}`,
+      { cause },
+    )
+  }
+}
+
+/** A step's function returned something that is no event, no array of events and not nothing. */
+export class StepReturnError extends BlazenError {
+  override name = 'StepReturnError'
+
+  constructor(
+    readonly step: string,
+    readonly event: AnyEvent,
+    got: string,
+  ) {
+    super(
+      'step_return',
+      `Step "${step}" returned ${got} for "${event.type}": expected an event (an object with a string \`type\`), an array of events, or nothing. Make events with their creator, as in Greet({ name }).`,
+    )
+  }
+}
+
+/** An attempt of a step took longer than the step's `timeout`. */
+export class StepTimeoutError extends BlazenError {
+  override name = 'StepTimeoutError'
+
+  constructor(
+    readonly step: string,
+    readonly event: AnyEvent,
+    readonly attempt: number,
+    readonly timeoutMs: number,
+  ) {
+    super(
+      'step_timeout',
+      `Step "${step}" timed out after ${timeoutMs} ms on "${event.type}" (attempt ${attempt}). Raise the step's \`timeout\`, or have its function stop on \`ctx.signal\`.`,
+    )
+  }
+}
+
+/** A run took longer than its `timeout`, not counting the time in which it waited for a person. */
+export class RunTimeoutError extends BlazenError {
+  override name = 'RunTimeoutError'
+
+  constructor(
+    readonly runId: string,
+    readonly timeoutMs: number,
+  ) {
+    super(
+      'run_timeout',
+      `Run ${runId} timed out after ${timeoutMs} ms. Raise its \`timeout\`, or leave it out for none.`,
+    )
+  }
+}
+
+/** A run was aborted. `cause` is the reason that was given. */
+export class RunAbortedError extends BlazenError {
+  override name = 'RunAbortedError'
+
+  constructor(
+    readonly runId: string,
+    /** What `abort` was called with. */
+    readonly reason: unknown,
+  ) {
+    super('run_aborted', `Run ${runId} was aborted${reason === undefined ? '' : `: ${describeThrown(reason)}`}.`, {
+      cause: reason,
+    })
+  }
+}
+
+/** A run has nothing left to do and has not reached a `StopEvent`. */
+export class StalledError extends BlazenError {
+  override name = 'StalledError'
+
+  constructor(
+    readonly runId: string,
+    collecting: readonly string[],
+  ) {
+    super(
+      'stalled',
+      `Run ${runId} has stalled: nothing is queued, running or awaited, and no step returned a StopEvent.${collecting.length > 0 ? ` ${collecting.join(' ')}` : ''} Return StopEvent({ result }) where the work is done, or build the workflow with idle: 'wait' if events come from outside.`,
+    )
+  }
+}
+
+/** A request for input, or an answer to one, that cannot be taken. */
+export class InputRequestError extends BlazenError {
+  override name = 'InputRequestError'
+
+  constructor(
+    message: string,
+    readonly requestId: string,
+    options?: ErrorOptions,
+  ) {
+    super('input_request', message, options)
+  }
+}
+
+/** The run has ended, so nothing can be sent to it any more. */
+export class RunFinishedError extends BlazenError {
+  override name = 'RunFinishedError'
+
+  constructor(
+    readonly runId: string,
+    status: string,
+  ) {
+    super('run_finished', `Run ${runId} has ended (${status}) and takes nothing more. Start another one with run().`)
+  }
+}
+
+/** Thrown by a step's function, or wrapped around what it throws: never retried. */
+export class FatalError extends Error {
+  override name = 'FatalError'
+}
+
+/** A thrown value in a few words. */
+function describeThrown(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.message || thrown.name
+  try {
+    return typeof thrown === 'string' ? thrown : (JSON.stringify(thrown) ?? String(thrown))
+  } catch {
+    return Object.prototype.toString.call(thrown)
+  }
+}

@@ -1,0 +1,113 @@
+import type { AnyActorRef } from 'xstate'
+import { fail, type InputRequest, type Run, responseType } from '../machines/index.ts'
+import { InputRequestError, RunAbortedError, RunFinishedError, UnhandledEventError } from './errors.ts'
+import { type AnyEvent, checkEvent, type InputRequestEvent } from './event.ts'
+import { LiveRun } from './live-run.ts'
+import type { RunStream, StreamOptions } from './stream.ts'
+
+/** Where a run stands. `waiting`: only a person, or an event from outside, can move it on. */
+export type RunStatus = 'running' | 'waiting' | 'pausing' | 'paused' | 'completed' | 'failed' | 'aborted'
+
+const ended: ReadonlySet<RunStatus> = new Set(['completed', 'failed', 'aborted'])
+
+/**
+ * Steers one run. Nothing consumes it: any number of callers may await the result while others answer or abort.
+ * Losing it does not end the run.
+ */
+export class WorkflowHandler<Result = unknown> {
+  readonly #run: Run
+  readonly #live: LiveRun
+  #result: Promise<Result> | undefined
+
+  constructor(
+    /** The XState actor that is the run. */
+    readonly actor: AnyActorRef,
+  ) {
+    this.#run = actor.getSnapshot().context.run
+    this.#live = LiveRun.of(this.#run)
+  }
+
+  get runId(): string {
+    return this.#run.id
+  }
+
+  get status(): RunStatus {
+    const { value, status } = this.actor.getSnapshot()
+    // An actor that somebody stopped leaves its run where it was, and nothing will move it on.
+    return status === 'stopped' ? 'aborted' : value
+  }
+
+  /**
+   * What the first `StopEvent` held: the very object. Rejects with the error that the run failed with.
+   * Every call gives the same promise.
+   */
+  result(): Promise<Result> {
+    this.#result ??= this.#settle()
+    return this.#result
+  }
+
+  /** What the steps have written, and the input requests; from the first event unless told otherwise. It always ends. */
+  stream(options?: StreamOptions): RunStream {
+    return this.#live.stream.read(options)
+  }
+
+  /** Ends the run with a `RunAbortedError`, and aborts the signals of its steps. A run that has ended is left as it is. */
+  abort(reason?: unknown): void {
+    this.actor.send(fail({ kind: 'aborted', reason }))
+  }
+
+  /**
+   * Routes an event from outside. Resolves when the run has taken it.
+   *
+   * @throws EventValidationError, UnhandledEventError or RunFinishedError; the run is not disturbed.
+   */
+  async sendEvent(event: AnyEvent): Promise<void> {
+    this.#checkAlive()
+    const { accepted, schemas } = this.#live
+    if (!accepted.includes(event.type)) throw new UnhandledEventError(event, undefined, accepted)
+    this.actor.send(checkEvent(event, schemas.get(event.type)))
+  }
+
+  /** The questions that have no answer yet, the oldest first. */
+  get pendingInputs(): readonly InputRequestEvent[] {
+    return [...this.#run.requests.values()] as (InputRequest & InputRequestEvent)[]
+  }
+
+  /**
+   * Answers a request: its `InputResponseEvent` is routed. Resolves when the run has taken it.
+   *
+   * @throws InputRequestError if no such request is open: unknown, or answered already; the run is not disturbed.
+   */
+  async respondToInput(requestId: string, response: unknown): Promise<void> {
+    this.#checkAlive()
+    if (!this.#run.requests.has(requestId)) {
+      const open = [...this.#run.requests.keys()].map((id) => `"${id}"`).join(', ')
+      throw new InputRequestError(
+        `Run ${this.runId} has no open request "${requestId}": it was never asked, or it is answered. Open are: ${open || 'none'}.`,
+        requestId,
+      )
+    }
+    this.actor.send({ type: 'blazen.answered', requestId, response: { type: responseType, requestId, response } })
+  }
+
+  #checkAlive(): void {
+    const { status } = this
+    if (ended.has(status)) throw new RunFinishedError(this.runId, status)
+  }
+
+  #settle(): Promise<Result> {
+    const result = new Promise<Result>((resolve, reject) => {
+      this.actor.subscribe({
+        complete: () => {
+          const { status, output } = this.actor.getSnapshot()
+          if (status === 'done') resolve(output)
+          else reject(new RunAbortedError(this.runId, 'its actor was stopped'))
+        },
+        error: reject,
+      })
+    })
+    // Whoever awaits it is told; that nobody does is no fault of the process.
+    result.catch(() => {})
+    return result
+  }
+}

@@ -1,0 +1,133 @@
+import { BlazenError } from './errors.ts'
+
+/** Where the values of a namespace are. */
+export interface Values {
+  get(key: string): unknown
+  has(key: string): boolean
+  set(key: string, value: unknown): void
+  delete(key: string): boolean
+  keys(): Iterable<string>
+}
+
+/** Values by key, by the words of `Map`. Any text is a key. */
+export interface Namespace<Shape extends object = Record<string, unknown>> {
+  get<Key extends keyof Shape & string>(key: Key): Shape[Key] | undefined
+  get<Key extends keyof Shape & string, Default>(key: Key, orElse: Default): Exclude<Shape[Key], undefined> | Default
+  get<Value = unknown>(key: UnknownKey<Shape>): Value | undefined
+  get<Value>(key: UnknownKey<Shape>, orElse: Value): Value
+  set<Key extends keyof Shape & string>(key: Key, value: Shape[Key]): void
+  set(key: UnknownKey<Shape>, value: unknown): void
+  has(key: string): boolean
+  /** Whether there was such a key. */
+  delete(key: string): boolean
+  keys(): IterableIterator<string>
+  values(): IterableIterator<unknown>
+  entries(): IterableIterator<[string, unknown]>
+  readonly size: number
+  [Symbol.iterator](): IterableIterator<[string, unknown]>
+}
+
+/** A key that was not declared: any text where nothing was declared, none where something was. */
+type UnknownKey<Shape extends object> = string extends keyof Shape ? string : never
+
+const methods = new Set<PropertyKey>(['get', 'set', 'has', 'delete', 'keys', 'values', 'entries', 'size'])
+
+/**
+ * One view of `values` that speaks both the words of `Map` and those of a plain object:
+ * `state.set('count', 1)` and `state.count = 1` are the same.
+ * A key that is also the name of a method can be reached by `get` and `set` alone.
+ */
+export function createNamespace<Shape extends object>(values: Values, name: string): Namespace<Shape> & Shape {
+  return new Proxy(new MapView(values), new PropertyView(values, name)) as unknown as Namespace<Shape> & Shape
+}
+
+class MapView {
+  readonly #values: Values
+
+  constructor(values: Values) {
+    this.#values = values
+    this.get = this.get.bind(this)
+    this.set = this.set.bind(this)
+    this.has = this.has.bind(this)
+    this.delete = this.delete.bind(this)
+    this.keys = this.keys.bind(this)
+    this.values = this.values.bind(this)
+    this.entries = this.entries.bind(this)
+  }
+  get(key: string, orElse?: unknown): unknown {
+    return this.#values.has(key) ? this.#values.get(key) : orElse
+  }
+  set(key: string, value: unknown): void {
+    this.#values.set(key, value)
+  }
+  has(key: string): boolean {
+    return this.#values.has(key)
+  }
+  delete(key: string): boolean {
+    return this.#values.delete(key)
+  }
+  *keys(): IterableIterator<string> {
+    yield* this.#values.keys()
+  }
+  *values(): IterableIterator<unknown> {
+    for (const key of this.#values.keys()) yield this.#values.get(key)
+  }
+  *entries(): IterableIterator<[string, unknown]> {
+    for (const key of this.#values.keys()) yield [key, this.#values.get(key)]
+  }
+  get size(): number {
+    return [...this.#values.keys()].length
+  }
+  [Symbol.iterator](): IterableIterator<[string, unknown]> {
+    return this.entries()
+  }
+}
+
+class PropertyView implements ProxyHandler<MapView> {
+  constructor(
+    readonly values: Values,
+    readonly name: string,
+  ) {}
+
+  get(target: MapView, key: PropertyKey): unknown {
+    if (typeof key === 'symbol' || methods.has(key)) return Reflect.get(target, key, target)
+    return this.values.get(key as string)
+  }
+
+  set(_target: MapView, key: PropertyKey, value: unknown): boolean {
+    if (typeof key === 'symbol') {
+      throw new BlazenError('state_key', `A symbol is no key of ${this.name}: use a text.`)
+    }
+    if (methods.has(key)) {
+      const text = String(key)
+      throw new BlazenError(
+        'state_key',
+        `${this.name}.${text} is a method and cannot be assigned. Write ${this.name}.set("${text}", …), and read it with ${this.name}.get("${text}").`,
+      )
+    }
+    this.values.set(key as string, value)
+    return true
+  }
+
+  has(_target: MapView, key: PropertyKey): boolean {
+    return typeof key === 'string' && this.values.has(key)
+  }
+
+  deleteProperty(_target: MapView, key: PropertyKey): boolean {
+    if (typeof key === 'string') this.values.delete(key)
+    return true
+  }
+
+  ownKeys(): string[] {
+    return [...this.values.keys()]
+  }
+
+  getOwnPropertyDescriptor(_target: MapView, key: PropertyKey): PropertyDescriptor | undefined {
+    if (typeof key !== 'string' || !this.values.has(key)) return undefined
+    return { value: this.values.get(key), writable: true, enumerable: true, configurable: true }
+  }
+
+  defineProperty(target: MapView, key: PropertyKey, descriptor: PropertyDescriptor): boolean {
+    return this.set(target, key, descriptor.value)
+  }
+}

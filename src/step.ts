@@ -1,0 +1,135 @@
+import type { RetryPolicy } from '../machines/index.ts'
+import type { StepContext } from './context.ts'
+import { type Duration, toMs } from './duration.ts'
+import { BlazenError, FatalError } from './errors.ts'
+import type { AnyEvent, AnyEventType, EventOf, InputRequestEvent, StartEvent, StopEvent } from './event.ts'
+
+/** One event type, or several. */
+export type OneOrMore<Type> = Type | readonly Type[]
+
+/** How a failed attempt is made again. */
+export interface RetryOptions {
+  /** All tries, the first included: a whole number from 1. */
+  readonly attempts: number
+  /**
+   * How long to wait after the first failed attempt.
+   *
+   * @default 0
+   */
+  readonly delay?: Duration
+  /**
+   * By how much each wait is longer than the one before.
+   *
+   * @default 2
+   */
+  readonly factor?: number
+  /** The longest wait. No limit when left out. */
+  readonly maxDelay?: Duration
+  /**
+   * The share of a wait, from 0 to 1, by which it may be shorter or longer, at random.
+   *
+   * @default 0
+   */
+  readonly jitter?: number
+  /** Whether this error is worth another attempt. A `FatalError` never is. */
+  readonly when?: (error: unknown, attempt: number) => boolean
+}
+
+export interface StepOptions<Accepts extends AnyEventType = AnyEventType, Emits extends AnyEventType = AnyEventType> {
+  /** What the step is called for. */
+  readonly accepts: OneOrMore<Accepts>
+  /** What it returns or sends. When all steps say so, building the workflow checks the wiring whole. */
+  readonly emits?: OneOrMore<Emits>
+  /**
+   * How many events of one run it may work on at once; the others wait, in order. At least 1.
+   *
+   * @default Infinity
+   */
+  readonly concurrency?: number
+  /** How long one attempt may take, from when it starts. */
+  readonly timeout?: Duration
+  /** Goes before the workflow's. */
+  readonly retry?: RetryOptions
+}
+
+/** What a step's function may return: an event, several to be routed in order, or nothing. */
+export type StepReturn<Event = AnyEvent> = Event | readonly Event[] | null | undefined | void
+
+/** The function of a step. */
+export type StepFunction<Event, State extends object, Returned> = (
+  event: Event,
+  ctx: StepContext<State>,
+) => Returned | Promise<Returned>
+
+/** A step that was defined apart from its workflow; `.step(name, theStep)` puts it in. */
+export interface Step<
+  Accepts extends AnyEventType = AnyEventType,
+  Emits extends AnyEventType = AnyEventType,
+  Returned = unknown,
+  Event = never,
+  State extends object = never,
+> {
+  readonly options: StepOptions<Accepts, Emits>
+  readonly run: (event: Event, ctx: StepContext<State>) => Returned | Promise<Returned>
+}
+
+/** The events that a step sees for what it accepts. `Start` is what the workflow's input puts on the `StartEvent`. */
+export type Accepted<Accepts extends AnyEventType, Start> = Accepts extends { readonly type: 'blazen::StartEvent' }
+  ? StartEvent<Start>
+  : EventOf<Accepts>
+
+/** What a step that declares `emits` may return; anything where it does not. */
+export type Returnable<Emits extends AnyEventType> = AnyEventType extends Emits
+  ? AnyEvent
+  : Emits extends { readonly type: 'blazen::StopEvent' }
+    ? StopEvent
+    : Emits extends { readonly type: 'blazen::InputRequestEvent' }
+      ? InputRequestEvent
+      : EventOf<Emits>
+
+/**
+ * Defines a step apart from a workflow, so that steps can be shared and workflows built from arrays.
+ *
+ * @example
+ * const greet = step({ accepts: Greet, emits: StopEvent }, (event) => StopEvent({ result: `Hello, ${event.name}!` }))
+ * const greeter = workflow('greeter').step('greet', greet)
+ */
+export function step<
+  Accepts extends AnyEventType,
+  Returned extends StepReturn<Returnable<Emits>>,
+  Emits extends AnyEventType = AnyEventType,
+  Event = Accepted<Accepts, unknown>,
+  State extends object = Record<string, unknown>,
+>(
+  options: StepOptions<Accepts, Emits>,
+  run: (event: Event, ctx: StepContext<State>) => Returned | Promise<Returned>,
+): Step<Accepts, Emits, Returned, Event, State> {
+  return { options, run }
+}
+
+/** The policy that the machine keeps to. */
+export function toRetryPolicy(options: RetryOptions, where: string): RetryPolicy {
+  const { attempts, delay = 0, factor = 2, maxDelay, jitter = 0, when } = options
+  checkNumber(
+    attempts,
+    Number.isInteger(attempts) && attempts >= 1,
+    `${where}: attempts`,
+    'a whole number of at least 1',
+  )
+  checkNumber(factor, factor > 0, `${where}: factor`, 'a number above 0')
+  checkNumber(jitter, jitter >= 0 && jitter <= 1, `${where}: jitter`, 'a share from 0 to 1')
+  return {
+    attempts,
+    delayMs: toMs(delay, `${where}: delay`),
+    factor,
+    maxDelayMs: maxDelay === undefined ? 2 ** 31 - 1 : toMs(maxDelay, `${where}: maxDelay`),
+    jitter,
+    when: (error, attempt) => !(error instanceof FatalError) && (when?.(error, attempt) ?? true),
+  }
+}
+
+/** @throws BlazenError (`invalid_option`) */
+export function checkNumber(value: number, holds: boolean, where: string, expected: string): void {
+  if (holds && typeof value === 'number') return
+  throw new BlazenError('invalid_option', `${where} has to be ${expected}, got ${String(value)}.`)
+}
