@@ -1,4 +1,4 @@
-import type { AnyActorRef, AnyActorScope, EventObject } from 'xstate'
+import type { AnyActorRef, AnyActorScope, EventObject, InspectionEvent } from 'xstate'
 
 /** A clock of an actor system. Simulated clocks also tell the time. */
 export interface Clock {
@@ -7,24 +7,31 @@ export interface Clock {
   now?(): number
 }
 
-interface Relaying {
+/** What XState's own actors use of their system, and its public types leave out. */
+interface Internals {
   readonly _clock: Clock
+  _bookId(): string
+  _register(sessionId: string, actor: AnyActorRef): void
+  _unregister(actor: AnyActorRef): void
+  _sendInspectionEvent(event: DistributiveOmit<InspectionEvent, 'rootId'>): void
   _relay(source: AnyActorRef | undefined, target: AnyActorRef, event: EventObject): void
 }
 
-/** XState gives its own logic `_relay`, which names the sender to inspectors, but leaves it out of the public types. */
-function internals(system: AnyActorRef['system']): Relaying {
-  return system as unknown as Relaying
+type DistributiveOmit<Union, Key extends PropertyKey> = Union extends unknown ? Omit<Union, Key> : never
+
+/** The one place that reaches behind XState's public types. */
+export function internalsOf(system: AnyActorRef['system']): Internals {
+  return system as unknown as Internals
 }
 
 /** Sends `event` to `target` in the name of the actor that `scope` belongs to, so that inspectors draw the arrow. */
-export function relay(scope: AnyActorScope, target: AnyActorRef, event: EventObject): void {
-  internals(scope.system)._relay(scope.self, target, event)
+export function relay(scope: Pick<AnyActorScope, 'self' | 'system'>, target: AnyActorRef, event: EventObject): void {
+  internalsOf(scope.system)._relay(scope.self, target, event)
 }
 
 /** The clock that an actor's system runs on. */
 export function clockOf(actor: Pick<AnyActorRef, 'system'>): Clock {
-  return internals(actor.system)._clock
+  return internalsOf(actor.system)._clock
 }
 
 /** Milliseconds since the epoch, on the system's clock where it can tell the time. */

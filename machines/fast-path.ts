@@ -1,6 +1,6 @@
 import type { AnyActorScope, AnyEventObject } from 'xstate'
 import { relay } from './actor-scope.ts'
-import type { Execution, RoutedEvent } from './execution.ts'
+import { type Execution, type RoutedEvent, stopType } from './execution.ts'
 import { ownedBy, type Routes, type Run, route, type Sent, type Settled, settle } from './run.ts'
 import type { WorkflowMachine, WorkflowMachineSnapshot } from './workflow-config.ts'
 
@@ -19,6 +19,7 @@ export function withFastPath(machine: WorkflowMachine, routes: Routes): Workflow
     const run = fold(snapshot.context.run, routes, event, scope, opened)
     if (run === undefined) return chart(snapshot, event, scope)
     const next = moved(snapshot, run)
+    if (isStop(event)) return chart(next, event.events[0], scope)
     if (run.open.size === 0) return chart(next, { type: 'blazen.check' }, scope)
     if (opened.length > 0) scope.defer(() => deliver(scope, next, opened))
     return next
@@ -27,7 +28,7 @@ export function withFastPath(machine: WorkflowMachine, routes: Routes): Workflow
 }
 
 /** The next snapshot, so that observers see a new one. Written out, since a spread costs as much as the rest of a step. */
-function moved(snapshot: Snapshot, run: Run): Snapshot {
+export function moved(snapshot: Snapshot, run: Run): Snapshot {
   const next: { [Field in keyof Snapshot]: unknown } = {
     status: snapshot.status,
     output: snapshot.output,
@@ -67,10 +68,11 @@ function fold(
   switch (event.type) {
     case 'blazen.settled': {
       const settled = event as Settled
-      if (!before.open.has(settled.execution) || !areRouted(routes, settled.events)) return undefined
+      if (!before.open.has(settled.execution)) return undefined
+      if (!isStop(settled) && !areRouted(routes, settled.events)) return undefined
       const run = ownedBy(before, scope.self)
       settle(run, settled)
-      for (const each of settled.events) route(run, routes, each, opened)
+      if (!isStop(settled)) for (const each of settled.events) route(run, routes, each, opened)
       return run
     }
     case 'blazen.sent': {
@@ -89,6 +91,13 @@ function fold(
       return run
     }
   }
+}
+
+/** Whether a step has returned the one event that ends the run. */
+export function isStop(event: AnyEventObject): event is Settled & { events: readonly [RoutedEvent] } {
+  if (event.type !== 'blazen.settled') return false
+  const { events } = event as Settled
+  return events.length === 1 && events[0]?.type === stopType
 }
 
 function areRouted(routes: Routes, events: readonly RoutedEvent[]): boolean {

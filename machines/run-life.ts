@@ -1,8 +1,9 @@
-import type { AnyActorScope, AnyEventObject, Snapshot } from 'xstate'
+import type { AnyActorRef, AnyActorScope, AnyEventObject, Snapshot } from 'xstate'
 import { clockOf, now } from './actor-scope.ts'
-import { stopType } from './execution.ts'
-import { deliver } from './fast-path.ts'
-import { createRun, type Routes, type Run, route, type Settled, timedOut } from './run.ts'
+import { deliver, isStop, moved } from './fast-path.ts'
+import { createRun, type Routes, type Run, route, timedOut } from './run.ts'
+import { createStepActor } from './step-actor.ts'
+import type { StepLogic } from './step-logic.ts'
 import type { WorkflowConfig, WorkflowMachine, WorkflowMachineSnapshot } from './workflow-config.ts'
 
 type RunSnapshot = WorkflowMachineSnapshot<unknown>
@@ -12,16 +13,27 @@ type RunSnapshot = WorkflowMachineSnapshot<unknown>
  * one way to start: it opens, its timeout is armed, and every open execution is delivered. It closes once, when it ends
  * or its actor is stopped. A run that ended in `failed` or `aborted` is an actor with an error, as a failed promise is.
  */
-export function withRunLife(machine: WorkflowMachine, config: WorkflowConfig, routes: Routes): WorkflowMachine {
+export function withRunLife(
+  machine: WorkflowMachine,
+  config: WorkflowConfig,
+  routes: Routes,
+  logics: ReadonlyMap<string, StepLogic>,
+): WorkflowMachine {
   const { transition, restoreSnapshot } = machine
-  const children = Object.fromEntries(config.steps.map(({ name }) => [name, { src: name, snapshot: {} }]))
-  const running = { status: 'active', value: 'running', output: undefined, error: undefined, context: {}, children }
+  const running = { status: 'active', value: 'running', output: undefined, error: undefined, context: {}, children: {} }
+
+  let initial: RunSnapshot | undefined
 
   machine.getInitialSnapshot = (scope, input) => {
     const { runId, event, timeoutMs, inline, local } = config.begin(input)
     const run: Run = { ...createRun(runId, scope.self), timeoutMs, timeLeftMs: timeoutMs, inline, local }
     route(run, routes, event, [])
-    return Object.assign(restoreSnapshot(running as unknown as Snapshot<unknown>, scope), { context: { run } })
+    // The same for every run but for the run itself: XState works it out once.
+    initial ??= restoreSnapshot(running as unknown as Snapshot<unknown>, scope)
+    const snapshot = moved(initial, run)
+    snapshot.children = {}
+    for (const [name, logic] of logics) snapshot.children[name] = createStepActor(logic, name, scope.self)
+    return snapshot
   }
 
   const start = (snapshot: RunSnapshot, scope: AnyActorScope): void => {
@@ -50,9 +62,7 @@ export function withRunLife(machine: WorkflowMachine, config: WorkflowConfig, ro
 
 /** Whether the event is about to end the run, and does nothing else. */
 function isLast(event: AnyEventObject): boolean {
-  if (event.type !== 'blazen.settled') return event.type === 'blazen.failed' || event.type === 'xstate.stop'
-  const { events } = event as Settled
-  return events.length === 1 && events[0]?.type === stopType
+  return event.type === 'blazen.failed' || event.type === 'xstate.stop' || isStop(event)
 }
 
 /** XState copies all children for each that it stops: a quadratic end for a workflow of many steps. So they are stopped here. */

@@ -53,10 +53,11 @@ import type { WorkflowConfig, WorkflowContext, WorkflowMachine } from './workflo
 export function createWorkflowMachine(config: WorkflowConfig): WorkflowMachine {
   const routes = computeRoutes(config.steps)
   const types = [...routes.keys()]
+  const logics = new Map(config.steps.map((step) => [step.name, createStepLogic(step)]))
 
   const machine = setup({
     types: { context: {} as WorkflowContext, events: {} as AnyEventObject, input: {} as unknown },
-    actors: Object.fromEntries(config.steps.map((step) => [step.name, createStepLogic(step) as AnyActorLogic])),
+    actors: Object.fromEntries<AnyActorLogic>(logics),
     guards: {
       aborted: ({ event }) => (event as Failed).failure.kind === 'aborted',
       asked: ({ context }) => isIdle(context.run) && (context.run.requests.size > 0 || config.idle === 'wait'),
@@ -195,7 +196,7 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowMachine {
     return fail({ kind: 'unhandled', event, step })
   }
 
-  return withRunLife(withFastPath(asWorkflowMachine(machine), routes), config, routes)
+  return withRunLife(withFastPath(asWorkflowMachine(machine), routes), config, routes, logics)
 }
 
 function computeRoutes(steps: readonly StepConfig[]): Routes {
