@@ -1,10 +1,11 @@
 import type { AnyActorRef, AnyActorScope } from 'xstate'
-import { clockOf, relay } from './actor-scope.ts'
+import { clockOf, now, relay } from './actor-scope.ts'
 import { Attempt } from './attempt.ts'
 import type { Execution, RoutedEvent } from './execution.ts'
 import { Queue } from './queue.ts'
 import { computeDelay, type RetryPolicy } from './retry.ts'
-import type { Failure, Run, RunEvent, Settled } from './run.ts'
+import { type Failure, fail, type RunEvent } from './record.ts'
+import type { Run } from './run.ts'
 import { onNextTurn, takeTurn } from './turn.ts'
 
 /** A step, as its actor needs to know it. */
@@ -20,6 +21,8 @@ export interface StepConfig {
   readonly invoke: (attempt: Attempt) => unknown
   /** The events that the function returned, to be routed; throws if it returned anything else. */
   readonly toEvents: (returned: unknown, attempt: Attempt) => readonly RoutedEvent[]
+  /** Keeps elsewhere what the attempt has written for there; `undefined` if there is nothing to wait for. */
+  readonly save: (attempt: Attempt) => Promise<void> | undefined
   /** How an error of the function counts: as thrown by the step, or as it is. */
   readonly toFailure: (error: unknown, attempt: Attempt) => Failure
   /** The error of an attempt that ran out of time, which is also the reason of its signal. */
@@ -37,6 +40,7 @@ export class Activity {
   readonly running = new Set<Attempt>()
   readonly queued = new Queue<Execution>()
   #yielding = false
+  #held = false
   #stopped = false
 
   constructor(
@@ -56,11 +60,35 @@ export class Activity {
     }
   }
 
+  /**
+   * Starts nothing more until `release`. What is between two attempts is put back; what runs goes on, or is aborted and
+   * put back, to run again.
+   */
+  hold(inFlight: 'wait' | 'abort'): void {
+    this.#held = true
+    const back: Execution[] = []
+    for (const attempt of this.running) {
+      if (inFlight === 'wait' && !attempt.waiting) continue
+      back.push(attempt.execution)
+      this.#leave(attempt)
+      attempt.discard()
+      attempt.abort(new DOMException('The run is paused; this step runs again when it resumes.', 'AbortError'))
+    }
+    for (let queued = this.queued.shift(); queued !== undefined; queued = this.queued.shift()) back.push(queued)
+    for (const execution of back.sort((a, b) => a.id - b.id)) this.queued.push(execution)
+    this.#report({ type: 'blazen.check' })
+  }
+
+  release(): void {
+    this.#held = false
+    this.#startQueued()
+  }
+
   /** Ends everything at once; nothing is reported any more, and no timer is left. */
   stop(): void {
     this.#stopped = true
     for (const attempt of this.running) {
-      this.#end(attempt)
+      this.#leave(attempt)
       attempt.discard()
       attempt.abort(this.step.stopReason(this.run))
     }
@@ -82,16 +110,30 @@ export class Activity {
   }
 
   #hasPlace(): boolean {
-    return this.running.size < this.step.concurrency && !this.#yielding && !this.#stopped
+    return this.running.size < this.step.concurrency && !this.#yielding && !this.#held && !this.#stopped
   }
 
+  /** Begins the next attempt of an execution, now or when it is due; it has its place from here on. */
   #start(execution: Execution): void {
-    const { step } = this
     const attempt = new Attempt(execution, this.run, this.scope)
     this.running.add(attempt)
-    if (step.timeoutMs !== undefined) {
-      attempt.timer = clockOf(this.scope).setTimeout(() => this.#timeOut(attempt), step.timeoutMs)
+    const waitMs = execution.dueAt === undefined ? 0 : execution.dueAt - now(clockOf(this.scope))
+    if (waitMs > 0) {
+      attempt.waiting = true
+      attempt.timer = clockOf(this.scope).setTimeout(() => this.#call(attempt), waitMs)
+    } else {
+      this.#call(attempt)
     }
+  }
+
+  #call(attempt: Attempt): void {
+    const { step } = this
+    attempt.waiting = false
+    this.run.active++
+    attempt.timer =
+      step.timeoutMs === undefined
+        ? undefined
+        : clockOf(this.scope).setTimeout(() => this.#timeOut(attempt), step.timeoutMs)
     let returned: unknown
     try {
       returned = step.invoke(attempt)
@@ -107,24 +149,32 @@ export class Activity {
 
   #succeed(attempt: Attempt, returned: unknown): void {
     if (attempt.over) return
-    const { step } = this
-    let settled: Settled
     try {
-      settled = {
-        type: 'blazen.settled',
-        step: step.name,
-        execution: attempt.execution.id,
-        events: step.toEvents(returned, attempt),
-        writes: attempt.writes,
-        collected: attempt.collected?.flatMap((each) => each.taken.map(({ by }) => by)),
-      }
+      const events = this.step.toEvents(returned, attempt)
+      const saving = this.step.save(attempt)
+      if (saving === undefined) this.#settle(attempt, events)
+      else this.#settleWhen(saving, attempt, events)
     } catch (error) {
       this.#giveUp(attempt, { kind: 'error', error })
-      return
     }
-    this.#end(attempt)
-    this.running.delete(attempt)
-    this.#report(settled)
+  }
+
+  /** Settles when what the step keeps elsewhere is there too. */
+  #settleWhen(saving: Promise<void>, attempt: Attempt, events: readonly RoutedEvent[]): void {
+    saving
+      .then(() => {
+        if (!attempt.over) this.#settle(attempt, events)
+      })
+      .catch((error: unknown) => this.#fail(attempt, error, { kind: 'error', error }))
+  }
+
+  #settle(attempt: Attempt, events: readonly RoutedEvent[]): void {
+    const { writes, collected, execution } = attempt
+    if (writes !== undefined) this.run.state.resolve(writes)
+    const taken = collected?.flatMap((each) => each.taken.map(({ by }) => by))
+    const { name: step } = this.step
+    this.#leave(attempt)
+    this.#report({ type: 'blazen.settled', step, execution: execution.id, events, writes, collected: taken })
     this.#startQueued()
   }
 
@@ -150,27 +200,38 @@ export class Activity {
 
   #retry(attempt: Attempt, error: unknown, delayMs: number): void {
     const { execution } = attempt
-    this.#end(attempt)
+    this.#leave(attempt)
     attempt.discard()
-    this.#report({ type: 'blazen.retried', execution: execution.id, attempt: attempt.number + 1, delayMs, error })
-    const again = () => {
-      if (this.#stopped) return
-      this.running.delete(attempt)
-      this.#start(execution)
-    }
-    if (delayMs === 0) onNextTurn(again)
-    else attempt.timer = clockOf(this.scope).setTimeout(again, delayMs)
+    const dueAt = delayMs === 0 ? undefined : now(clockOf(this.scope)) + delayMs
+    this.#report({ type: 'blazen.retried', execution: execution.id, attempt: attempt.number + 1, dueAt, error })
+    if (this.#stopped) return
+    // Whoever fails keeps the place; but a loop of failures lets the event loop turn.
+    if (this.#held) this.queued.push(execution)
+    else if (dueAt !== undefined) this.#start(execution)
+    else this.#startOnNextTurn(execution)
+  }
+
+  #startOnNextTurn(execution: Execution): void {
+    const attempt = new Attempt(execution, this.run, this.scope)
+    attempt.waiting = true
+    this.running.add(attempt)
+    onNextTurn(() => {
+      if (!attempt.over) this.#call(attempt)
+    })
   }
 
   #giveUp(attempt: Attempt, failure: Failure): void {
-    this.#end(attempt)
+    this.#leave(attempt)
     attempt.discard()
-    this.running.delete(attempt)
-    this.#report({ type: 'blazen.failed', failure })
+    this.#report(fail(failure))
   }
 
-  #end(attempt: Attempt): void {
+  /** The attempt gives up its place; its function may still run, and counts for nothing. */
+  #leave(attempt: Attempt): void {
+    if (!attempt.waiting) this.run.active--
     attempt.over = true
+    this.running.delete(attempt)
+    if (attempt.collected !== undefined) this.run.collecting.delete(attempt.collected)
     if (attempt.timer !== undefined) clockOf(this.scope).clearTimeout(attempt.timer)
   }
 

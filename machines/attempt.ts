@@ -11,6 +11,8 @@ export class Attempt {
   readonly number: number
   /** Settled, failed, timed out or stopped: whatever the function does from here on counts for nothing. */
   over = false
+  /** Not begun: it has its place and waits until it is due. */
+  waiting = false
   /** How many events it has sent early. */
   sent = 0
   /** How many the attempts before it have sent: these are routed already. */
@@ -45,7 +47,7 @@ export class Attempt {
   discard(): void {
     this.over = true
     if (this.writes !== undefined) this.run.state.discard(this.writes)
-    if (this.collected !== undefined) uncollect(this.run.collections, this.collected)
+    if (this.collected !== undefined) uncollect(this.run.collections, this.execution, this.collected)
     this.writes = undefined
     this.collected = undefined
   }

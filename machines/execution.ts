@@ -16,6 +16,8 @@ export class Execution implements RoutedEvent {
   attempt = 1
   /** How many events it has sent before it settled; these are not routed twice when it runs again. */
   sent = 0
+  /** When the attempt is due, in milliseconds since the epoch; `undefined` for at once. */
+  dueAt: number | undefined = undefined
   /** Another execution has collected the event of this one, which then must not be collected again. */
   spent = false
 

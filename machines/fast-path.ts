@@ -1,7 +1,8 @@
 import type { AnyActorScope, AnyEventObject } from 'xstate'
 import { relay } from './actor-scope.ts'
 import { type Execution, type RoutedEvent, stopType } from './execution.ts'
-import { ownedBy, type Routes, type Run, route, type Sent, type Settled, settle } from './run.ts'
+import type { Sent, Settled } from './record.ts'
+import { ownedBy, type Routes, type Run, route, settle } from './run.ts'
 import type { WorkflowMachine, WorkflowMachineSnapshot } from './workflow-config.ts'
 
 type Snapshot = WorkflowMachineSnapshot<unknown>
@@ -21,7 +22,7 @@ export function withFastPath(machine: WorkflowMachine, routes: Routes): Workflow
     const next = moved(snapshot, run)
     if (isStop(event)) return chart(next, event.events[0], scope)
     if (run.open.size === 0) return chart(next, { type: 'blazen.check' }, scope)
-    if (opened.length > 0) scope.defer(() => deliver(scope, next, opened))
+    if (opened.length > 0) scope.defer(() => deliver(scope, next.children, opened))
     return next
   }
   return machine
@@ -50,9 +51,13 @@ export function moved(snapshot: Snapshot, run: Run): Snapshot {
 }
 
 /** Sends each execution to the actor of its step. */
-export function deliver(scope: AnyActorScope, snapshot: Snapshot, executions: Iterable<Execution>): void {
+export function deliver(
+  scope: AnyActorScope,
+  children: Snapshot['children'],
+  executions: Iterable<Execution>,
+): void {
   for (const execution of executions) {
-    const step = snapshot.children[execution.step]
+    const step = children[execution.step]
     if (step !== undefined) relay(scope, step, execution)
   }
 }
@@ -77,7 +82,8 @@ function fold(
     }
     case 'blazen.sent': {
       const sent = event as Sent
-      if (!before.open.has(sent.execution) || !routes.has(sent.event.type)) return undefined
+      if (sent.dueAt !== undefined || !routes.has(sent.event.type)) return undefined
+      if (sent.execution === undefined || !before.open.has(sent.execution)) return undefined
       const run = ownedBy(before, scope.self)
       const execution = run.open.get(sent.execution)
       if (execution !== undefined) execution.sent++

@@ -1,10 +1,12 @@
 import type { AnyActorRef, AnyActorScope, AnyEventObject, Snapshot } from 'xstate'
 import { clockOf, now } from './actor-scope.ts'
 import { deliver, isStop, moved } from './fast-path.ts'
-import { createRun, type Routes, type Run, route, timedOut } from './run.ts'
+import { fail, type Fired } from './record.ts'
+import { fromData, type Routes, Run, route, toData } from './run.ts'
 import { createStepActor } from './step-actor.ts'
 import type { StepLogic } from './step-logic.ts'
-import type { WorkflowConfig, WorkflowMachine, WorkflowMachineSnapshot } from './workflow-config.ts'
+import { arm, armAll, startClock } from './timers.ts'
+import type { RunPicture, WorkflowConfig, WorkflowMachine, WorkflowMachineSnapshot } from './workflow-config.ts'
 
 type RunSnapshot = WorkflowMachineSnapshot<unknown>
 
@@ -20,35 +22,73 @@ export function withRunLife(
   logics: ReadonlyMap<string, StepLogic>,
 ): WorkflowMachine {
   const { transition, restoreSnapshot } = machine
-  const running = { status: 'active', value: 'running', output: undefined, error: undefined, context: {}, children: {} }
 
-  let initial: RunSnapshot | undefined
+  /** A snapshot in which `value` is the state: what XState works out of it is the same for every run. */
+  const templates = new Map<string, RunSnapshot>()
+  const begin = (picture: Pick<RunPicture, 'status' | 'value'>, run: Run, scope: AnyActorScope): RunSnapshot => {
+    const { status, value } = picture
+    const key = `${status} ${String(value)}`
+    let template = templates.get(key)
+    if (template === undefined) {
+      const bare = { status, value, output: undefined, error: undefined, context: {}, children: {} }
+      template = restoreSnapshot(bare as unknown as Snapshot<unknown>, scope)
+      templates.set(key, template)
+    }
+    const snapshot = moved(template, run)
+    snapshot.children = {}
+    if (status === 'active') {
+      for (const [name, logic] of logics) snapshot.children[name] = createStepActor(logic, name, scope.self)
+    }
+    return snapshot
+  }
 
   machine.getInitialSnapshot = (scope, input) => {
     const { runId, event, timeoutMs, inline, local } = config.begin(input)
-    const run: Run = { ...createRun(runId, scope.self), timeoutMs, timeLeftMs: timeoutMs, inline, local }
+    const run = new Run(runId, scope.self)
+    run.timeoutMs = timeoutMs
+    run.timeLeftMs = timeoutMs
+    run.inline = inline
+    run.local = local
     route(run, routes, event, [])
-    // The same for every run but for the run itself: XState works it out once.
-    initial ??= restoreSnapshot(running as unknown as Snapshot<unknown>, scope)
-    const snapshot = moved(initial, run)
-    snapshot.children = {}
-    for (const [name, logic] of logics) snapshot.children[name] = createStepActor(logic, name, scope.self)
-    return snapshot
+    return begin({ status: 'active', value: 'running' }, run, scope)
+  }
+
+  machine.getPersistedSnapshot = ({ status, value, context: { run } }) =>
+    config.persist({ status, value, data: toData(run) }, run)
+
+  machine.restoreSnapshot = (persisted, scope) => {
+    const { status, value, data, inline, local } = config.restore(persisted)
+    const run = Object.assign(fromData(data, scope.self), { inline, local })
+    const snapshot = begin({ status, value }, run, scope)
+    if (status !== 'active') {
+      run.local = config.open(run, scope)
+      config.close(run)
+      silence(scope)
+    }
+    if (status === 'done') return Object.assign(snapshot, { output: run.result })
+    return status === 'error' && run.failure !== undefined
+      ? Object.assign(snapshot, { error: config.toError(run.failure, run) })
+      : snapshot
   }
 
   const start = (snapshot: RunSnapshot, scope: AnyActorScope): void => {
     const { run } = snapshot.context
     run.local = config.open(run, scope)
     for (const child of Object.values(snapshot.children)) child?.start()
-    if (run.timeLeftMs !== undefined) {
-      run.runningSince = now(clockOf(scope))
-      scope.system.scheduler.schedule(scope.self, scope.self, timedOut(run), run.timeLeftMs, 'timeout')
-    }
-    deliver(scope, snapshot, [...run.open.values()])
+    // Whoever asked before the restart asks again.
+    for (const request of run.requests.values()) config.ask(run, request)
+    if (snapshot.value === 'paused') return
+    armAll(scope.self, run)
+    if (snapshot.value === 'waiting') return
+    startClock(scope.self, run)
+    const preparing = config.prepare(run)
+    if (preparing === undefined) deliverOpen(scope, snapshot)
+    else preparing.then(() => deliverOpen(scope, snapshot), (error) => scope.self.send(fail({ kind: 'error', error })))
   }
 
   machine.transition = (snapshot, event, scope) => {
     if (snapshot.status !== 'active') return transition(snapshot, event, scope)
+    if (event.type === 'blazen.fired' && isEarly(scope, snapshot.context.run, event as Fired)) return snapshot
     const admitted = routes.has(event.type) ? config.admit(snapshot.context.run, event) : event
     if (admitted === undefined) return snapshot
     const next = isLast(admitted)
@@ -58,6 +98,21 @@ export function withRunLife(
   }
 
   return Object.assign(machine, { start })
+}
+
+function deliverOpen(scope: AnyActorScope, { context: { run }, children }: RunSnapshot): void {
+  const { value, status } = scope.self.getSnapshot()
+  if (status !== 'active' || run.delivered || value === 'paused' || value === 'pausing') return
+  run.delivered = true
+  deliver(scope, children, [...run.open.values()])
+}
+
+/** Whether a timer went off because it is further away than JavaScript can count; it is armed again then. */
+function isEarly(scope: AnyActorScope, run: Run, { timer: id }: Fired): boolean {
+  const timer = run.timers.get(id)
+  if (timer === undefined || timer.dueAt - now(clockOf(scope)) < 1) return false
+  arm(scope.self, timer)
+  return true
 }
 
 /** Whether the event is about to end the run, and does nothing else. */
@@ -83,7 +138,11 @@ function ended(snapshot: RunSnapshot, config: WorkflowConfig, scope: AnyActorSco
   const { run } = snapshot.context
   scope.defer(() => config.close(run))
   if (snapshot.status !== 'done' || run.failure === undefined) return snapshot
-  // XState throws an error that nobody observes globally; here whoever wants to know asks the handler, or observes.
-  scope.self.subscribe({ error: () => {} })
+  silence(scope)
   return { ...snapshot, status: 'error', output: undefined, error: config.toError(run.failure, run) } as RunSnapshot
+}
+
+/** XState throws an error that nobody observes globally; here whoever wants to know asks the handler, or observes. */
+function silence(scope: AnyActorScope): void {
+  scope.self.subscribe({ error: () => {} })
 }

@@ -1,89 +1,123 @@
-import type { Collections } from './collect.ts'
+import { type Collected, type Collecting, type Collections, uncollect } from './collect.ts'
 import { copyExecution, Execution, type RoutedEvent } from './execution.ts'
-import { StateLog, type Writes } from './state-log.ts'
+import { type Failed, type Failure, fail, type InputRequest, type Settled } from './record.ts'
+import { StateLog } from './state-log.ts'
 
-/** A question to a person that has no answer yet. */
-export interface InputRequest extends RoutedEvent {
-  readonly requestId: string
+/** An event that is sent later, or a request that is given up. */
+export interface Timer {
+  readonly id: string
+  /** Milliseconds since the epoch. */
+  readonly dueAt: number
+  /** The event to route; `undefined` for the end of a request. */
+  readonly event: RoutedEvent | undefined
+  readonly requestId: string | undefined
 }
 
-/** Why a run ends without a result. */
-export type Failure =
-  | { kind: 'step'; step: string; event: RoutedEvent; attempt: number; cause: unknown }
-  | { kind: 'stepTimeout'; step: string; event: RoutedEvent; attempt: number; timeoutMs: number }
-  | { kind: 'runTimeout'; timeoutMs: number }
-  | { kind: 'unhandled'; event: RoutedEvent; step: string | undefined }
-  | { kind: 'duplicateRequest'; requestId: string }
-  | { kind: 'stalled' }
-  | { kind: 'aborted'; reason: unknown }
-  /** An error that is complete as it is. */
-  | { kind: 'error'; error: unknown }
+/** What is known of a run and survives its process. */
+export interface RunData {
+  readonly id: string
+  /** Executions that have not settled, in the order in which they were routed. */
+  readonly open: readonly Execution[]
+  /** The number of the last execution. */
+  readonly executions: number
+  /** What came while the run was not routing. */
+  readonly queue: readonly RoutedEvent[]
+  readonly requests: readonly InputRequest[]
+  readonly timers: readonly Timer[]
+  /** The number of the last timer. */
+  readonly timersMade: number
+  readonly collections: ReadonlyMap<string, readonly Collected[]>
+  /** What settled executions have written. */
+  readonly state: ReadonlyMap<string, unknown>
+  readonly timeoutMs: number | undefined
+  readonly timeLeftMs: number | undefined
+  readonly result: unknown
+  readonly failure: Failure | undefined
+}
 
 /**
  * All that is known of a run. It has one owner, the actor that runs it, which changes it in place: a burst of 100,000
  * events costs 100,000 times one event. Anybody else (a pure `transition`, a model checker) changes a copy.
  */
-export interface Run {
-  readonly id: string
-  /** The actor that may change this object; not part of a snapshot. */
-  readonly owner: unknown
-  /** What the API keeps beside the run in this process; not part of a snapshot. */
-  local: unknown
-  /** Executions that have not settled, in the order in which they were routed. */
-  readonly open: Map<number, Execution>
-  /** The number of the last execution. */
-  executions: number
-  /** What came while the run was not routing. */
-  queue: RoutedEvent[]
-  readonly requests: Map<string, InputRequest>
-  /** Requests are answered by a function in this process: the run is at work then, not waiting. */
-  inline: boolean
-  readonly collections: Collections
+export class Run {
+  readonly open = new Map<number, Execution>()
+  executions = 0
+  queue: RoutedEvent[] = []
+  readonly requests = new Map<string, InputRequest>()
+  readonly timers = new Map<string, Timer>()
+  timersMade = 0
+  readonly collections: Collections = new Map()
   readonly state: StateLog
-  /** What is left of the run's time, as of when it last began to run; `undefined` for no limit. */
-  timeLeftMs: number | undefined
   timeoutMs: number | undefined
-  runningSince: number
+  /** What is left of the run's time, as of `runningSince`; `undefined` for no limit. */
+  timeLeftMs: number | undefined
   result: unknown
   failure: Failure | undefined
+
+  // What follows belongs to the process that the run is in.
+
+  /** What the API keeps beside the run. */
+  local: unknown
+  /** Requests are answered by a function in this process: the run is at work then, not waiting. */
+  inline = false
+  runningSince = 0
+  /** How many functions of steps are at work. */
+  active = 0
+  /** Whether the step actors have the open executions; they get them when the run starts to run. */
+  delivered = false
+  /** What attempts have collected that have not settled. */
+  readonly collecting = new Map<readonly Collecting[], Execution>()
+
+  constructor(
+    readonly id: string,
+    /** The actor that may change this object. */
+    readonly owner: unknown,
+    state: Iterable<readonly [string, unknown]> = [],
+  ) {
+    this.state = new StateLog(state)
+  }
+
+  /** For inspectors and logs: what is going on, without the users' values. */
+  toJSON(): object {
+    const open = [...this.open.values()].map(({ id, step, type, attempt }) => ({ id, step, type, attempt }))
+    return { id: this.id, open, requests: [...this.requests.keys()], state: [...this.state.keys()] }
+  }
 }
 
-/** Which steps accept an event type, in the order of their definition. */
-export type Routes = ReadonlyMap<string, readonly string[]>
-
-export function createRun(id: string, owner: unknown): Run {
+/** The run as it is written down: without what has not settled. */
+export function toData(run: Run): RunData {
+  const collections = new Map([...run.collections].map(([type, collected]) => [type, [...collected]]))
+  for (const [log, execution] of run.collecting) uncollect(collections, copyExecution(execution), log)
   return {
-    id,
-    owner,
-    local: undefined,
-    open: new Map(),
-    executions: 0,
-    queue: [],
-    requests: new Map(),
-    inline: false,
-    collections: new Map(),
-    state: new StateLog(),
-    timeLeftMs: undefined,
-    timeoutMs: undefined,
-    runningSince: 0,
-    result: undefined,
-    failure: undefined,
+    ...run,
+    open: [...run.open.values()],
+    requests: [...run.requests.values()],
+    timers: [...run.timers.values()],
+    collections,
+    state: run.state.committed,
   }
+}
+
+/** A run as it was written down, for `owner` to go on with. */
+export function fromData(data: RunData, owner: unknown): Run {
+  const run = new Run(data.id, owner, data.state)
+  for (const execution of data.open) run.open.set(execution.id, copyExecution(execution))
+  for (const request of data.requests) run.requests.set(request.requestId, request)
+  for (const timer of data.timers) run.timers.set(timer.id, timer)
+  for (const [type, collected] of data.collections) run.collections.set(type, [...collected])
+  const { executions, timersMade, timeoutMs, timeLeftMs, result, failure } = data
+  return Object.assign(run, { queue: [...data.queue], executions, timersMade, timeoutMs, timeLeftMs, result, failure })
 }
 
 /** The run for `owner` to change: itself if it owns it, else a copy. */
 export function ownedBy(run: Run, owner: unknown): Run {
   if (run.owner === owner) return run
-  return {
-    ...run,
-    owner,
-    open: new Map([...run.open].map(([id, execution]) => [id, copyExecution(execution)])),
-    queue: [...run.queue],
-    requests: new Map(run.requests),
-    collections: new Map([...run.collections].map(([type, collected]) => [type, [...collected]])),
-    state: new StateLog(run.state.committed),
-  }
+  const { local, inline, runningSince, active, delivered } = run
+  return Object.assign(fromData(toData(run), owner), { local, inline, runningSince, active, delivered })
 }
+
+/** Which steps accept an event type, in the order of their definition. */
+export type Routes = ReadonlyMap<string, readonly string[]>
 
 /** Opens an execution in every step that accepts the event, and adds them to `opened`. */
 export function route(run: Run, routes: Routes, event: RoutedEvent, opened: Execution[]): void {
@@ -104,61 +138,32 @@ export function settle(run: Run, settled: Settled): void {
   }
 }
 
-/** Nothing is under way and nothing will come by itself. */
+/** Sets a timer; gives its id. */
+export function setTimer(run: Run, dueAt: number, what: { event: RoutedEvent } | { requestId: string }): Timer {
+  const timer = { id: `timer ${++run.timersMade}`, dueAt, event: undefined, requestId: undefined, ...what }
+  run.timers.set(timer.id, timer)
+  return timer
+}
+
+/** Takes a request, with its timer, out of the run. */
+export function closeRequest(run: Run, requestId: string): Timer | undefined {
+  run.requests.delete(requestId)
+  for (const timer of run.timers.values()) {
+    if (timer.requestId !== requestId) continue
+    run.timers.delete(timer.id)
+    return timer
+  }
+  return undefined
+}
+
+/** Nothing is under way, and nothing will come by itself but the end of a request. */
 export function isIdle(run: Run): boolean {
-  return run.open.size === 0 && !(run.inline && run.requests.size > 0)
+  if (run.open.size > 0 || (run.inline && run.requests.size > 0)) return false
+  for (const { requestId } of run.timers.values()) if (requestId === undefined) return false
+  return true
 }
 
-/** A step's function has returned: the one event in which a step reports an execution. */
-export interface Settled {
-  readonly type: 'blazen.settled'
-  readonly step: string
-  readonly execution: number
-  readonly events: readonly RoutedEvent[]
-  readonly writes: Writes | undefined
-  /** The executions whose events this one collected. */
-  readonly collected: readonly number[] | undefined
-}
-
-/** An attempt failed and another follows. */
-export interface Retried {
-  readonly type: 'blazen.retried'
-  readonly execution: number
-  readonly attempt: number
-  readonly delayMs: number
-  readonly error: unknown
-}
-
-/** A step sent an event while it goes on. */
-export interface Sent {
-  readonly type: 'blazen.sent'
-  readonly execution: number
-  readonly event: RoutedEvent
-}
-
-export interface Failed {
-  readonly type: 'blazen.failed'
-  readonly failure: Failure
-}
-
-export interface Answered {
-  readonly type: 'blazen.answered'
-  readonly requestId: string
-  readonly response: RoutedEvent
-}
-
-/** All that can happen to a run, beside the events that its steps accept. */
-export type RunEvent = Settled | Retried | Sent | Failed | Answered | Check
-
-/** Something has been routed or settled: is there anything left to do? */
-export interface Check {
-  readonly type: 'blazen.check'
-}
-
-export function fail(failure: Failure): Failed {
-  return { type: 'blazen.failed', failure }
-}
-
+/** The error with which a run ends that took too long. */
 export function timedOut(run: Run): Failed {
   return fail({ kind: 'runTimeout', timeoutMs: run.timeoutMs ?? 0 })
 }

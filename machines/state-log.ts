@@ -1,8 +1,16 @@
 /** Stands in a log of writes for a key that was deleted. */
 export const deleted: unique symbol = Symbol('deleted')
 
-/** What one execution has written and not yet committed: the value, or `deleted`, by key. */
-export type Writes = Map<string, unknown>
+/** A write that depends on the value before it. Pure: it runs once for readers, and once on what is committed by then. */
+export class Change {
+  constructor(readonly apply: (before: unknown) => unknown) {}
+}
+
+/** What one execution has written and not yet committed, by key: the value, `deleted`, or a `Change`. */
+export class Writes extends Map<string, unknown> {
+  /** The keys whose value was worked out on the one before it. */
+  changed: Set<string> | undefined
+}
 
 /**
  * State in two layers: what is committed, and over it the writes of executions that have not settled.
@@ -34,6 +42,24 @@ export class StateLog {
     for (const key of this.#pending.keys()) if (!this.committed.has(key) && this.has(key)) yield key
   }
 
+  /** Changes the value on behalf of the execution that owns `writes`. */
+  change(writes: Writes, key: string, apply: (before: unknown) => unknown): void {
+    const own = writes.has(key) ? writes.get(key) : undefined
+    if (own === undefined && !writes.has(key)) this.write(writes, key, new Change(apply))
+    else if (own instanceof Change) this.write(writes, key, new Change((before) => apply(own.apply(before))))
+    else this.write(writes, key, apply(own === deleted ? undefined : own))
+  }
+
+  /** Makes the writes ready to be committed: what depends on a value before is worked out on what is committed. */
+  resolve(writes: Writes): void {
+    for (const [key, value] of writes) {
+      if (!(value instanceof Change)) continue
+      writes.set(key, value.apply(this.committed.get(key)))
+      writes.changed ??= new Set()
+      writes.changed.add(key)
+    }
+  }
+
   /** Writes `value` (or `deleted`) on behalf of the execution that owns `writes`. */
   write(writes: Writes, key: string, value: unknown): void {
     const layers = this.#pending.get(key)
@@ -46,10 +72,19 @@ export class StateLog {
     writes.set(key, value)
   }
 
-  /** Makes the writes part of the run. */
+  /**
+   * Makes the writes part of the run. Older ones to the same keys are void then, also if they commit later; but not
+   * under a change, which goes beside what others write.
+   */
   commit(writes: Writes): void {
-    this.discard(writes)
     for (const [key, value] of writes) {
+      const layers = this.#pending.get(key)
+      const at = layers?.indexOf(writes) ?? -1
+      if (layers !== undefined && at >= 0) {
+        const first = writes.changed?.has(key) ? at : 0
+        for (const older of layers.splice(first, at + 1 - first)) if (older !== writes) older.delete(key)
+        if (layers.length === 0) this.#pending.delete(key)
+      }
       if (value === deleted) this.committed.delete(key)
       else this.committed.set(key, value)
     }
@@ -67,9 +102,18 @@ export class StateLog {
   }
 
   #seen(key: string): unknown {
-    const writes = this.#pending.size > 0 ? this.#pending.get(key)?.at(-1) : undefined
-    if (writes !== undefined) return writes.get(key)
+    const layers = this.#pending.size > 0 ? this.#pending.get(key) : undefined
+    if (layers !== undefined) return this.#seenThrough(layers, key)
     const value = this.committed.get(key)
     return value === undefined && !this.committed.has(key) ? deleted : value
+  }
+
+  #seenThrough(layers: readonly Writes[], key: string): unknown {
+    let seen: unknown = this.committed.has(key) ? this.committed.get(key) : deleted
+    for (const writes of layers) {
+      const value = writes.get(key)
+      seen = value instanceof Change ? value.apply(seen === deleted ? undefined : seen) : value
+    }
+    return seen
   }
 }

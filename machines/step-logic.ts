@@ -1,6 +1,7 @@
 import type { ActorLogic, AnyActorRef, AnyActorScope, EventObject, Snapshot } from 'xstate'
 import { Activity, type StepConfig } from './activity.ts'
 import { Execution } from './execution.ts'
+import type { Paused } from './record.ts'
 import type { Run } from './run.ts'
 
 /** What the actor of a step shows of itself. `activity` belongs to this process and changes in place. */
@@ -27,9 +28,19 @@ export function createStepLogic(step: StepConfig): StepLogic {
         active.activity?.add(event)
         return active
       }
-      if (event.type !== 'xstate.stop') return snapshot
-      snapshot.activity?.stop()
-      return { ...snapshot, status: 'stopped' } as StepSnapshot
+      switch (event.type) {
+        case 'blazen.pause':
+          snapshot.activity?.hold((event as Paused).inFlight)
+          return snapshot
+        case 'blazen.resume':
+          snapshot.activity?.release()
+          return snapshot
+        case 'xstate.stop':
+          snapshot.activity?.stop()
+          return { ...snapshot, status: 'stopped' } as StepSnapshot
+        default:
+          return snapshot
+      }
     },
   }
 }

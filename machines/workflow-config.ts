@@ -6,12 +6,14 @@ import type {
   MetaObject,
   ParameterizedObject,
   ProvidedActor,
+  Snapshot,
   StateMachine,
   StateValue,
 } from 'xstate'
 import type { StepConfig } from './activity.ts'
 import type { RoutedEvent } from './execution.ts'
-import type { Failure, InputRequest, Run, RunEvent } from './run.ts'
+import type { Answered, Failed, Failure, InputRequest, RunEvent } from './record.ts'
+import type { Run, RunData } from './run.ts'
 
 /** A workflow, as its machine needs to know it: its steps, and what the API around the machine does for it. */
 export interface WorkflowConfig {
@@ -24,12 +26,20 @@ export interface WorkflowConfig {
   readonly begin: (input: unknown) => Beginning
   /** Called once when the run starts to live in this process; what it returns is kept as `run.local`. */
   readonly open: (run: Run, scope: AnyActorScope) => unknown
+  /** What has to be done before any step runs; `undefined` if nothing. A rejection fails the run. */
+  readonly prepare: (run: Run) => Promise<void> | undefined
   /** Called once when the run has left this process: ended, or its actor was stopped. */
   readonly close: (run: Run) => void
   /** A person is asked. */
   readonly ask: (run: Run, request: InputRequest) => void
+  /** What happens to a request whose time is up: an answer, or the failure of the run. */
+  readonly expire: (request: InputRequest) => Answered | Failed
   /** The event to route for one that came from outside, parsed; `undefined` refuses it. */
   readonly admit: (run: Run, event: RoutedEvent) => RoutedEvent | undefined
+  /** The snapshot of a run as plain JSON data. Throws if something in it cannot be kept. */
+  readonly persist: (picture: RunPicture, run: Run) => Snapshot<unknown>
+  /** What `persist` gave, checked whole. Throws before anything runs. */
+  readonly restore: (persisted: unknown) => RunPicture & Pick<Beginning, 'inline' | 'local'>
   /** The error that a run fails with. */
   readonly toError: (failure: Failure, run: Run) => unknown
 }
@@ -44,6 +54,13 @@ export interface Beginning {
   readonly inline: boolean
   /** What `open` finds in `run.local`. */
   readonly local: unknown
+}
+
+/** A run between two events: where it is in its life, and all that is known of it. */
+export interface RunPicture {
+  readonly status: 'active' | 'done' | 'error' | 'stopped'
+  readonly value: StateValue
+  readonly data: RunData
 }
 
 export interface WorkflowContext {

@@ -8,27 +8,23 @@ import {
   setup,
 } from 'xstate'
 import type { StepConfig } from './activity.ts'
-import { clockOf, now } from './actor-scope.ts'
 import { type Execution, type RoutedEvent, requestType, stopType } from './execution.ts'
 import { withFastPath } from './fast-path.ts'
 import {
   type Answered,
-  createRun,
   type Failed,
+  type Fired,
   fail,
   type InputRequest,
-  isIdle,
-  ownedBy,
+  type Paused,
   type Retried,
-  type Routes,
-  route,
   type Sent,
   type Settled,
-  settle,
-  timedOut,
-} from './run.ts'
+} from './record.ts'
+import { closeRequest, isIdle, ownedBy, type Routes, Run, route, setTimer, settle } from './run.ts'
 import { withRunLife } from './run-life.ts'
 import { createStepLogic } from './step-logic.ts'
+import { arm, armAll, disarm, disarmAll, startClock, stopClock } from './timers.ts'
 import type { WorkflowConfig, WorkflowContext, WorkflowMachine } from './workflow-config.ts'
 
 /**
@@ -41,19 +37,22 @@ import type { WorkflowConfig, WorkflowContext, WorkflowMachine } from './workflo
  *           ▼        │      check: idle, and a request is open
  *        running ────┴──────────────────────────────────────────▶ waiting
  *           │  ▲                 answered, or an event from outside  │
- *           │  └─────────────────────────────────────────────────────┘
+ *           │  ├─────────────────────────────────────────────────────┘
+ *           │  └── blazen.resume ── paused ◀──(nothing at work)── pausing ◀── blazen.pause
  *           ├─ StopEvent ───────────────▶ completed
  *           ├─ blazen.failed ───────────▶ failed
  *           └─ blazen.failed (aborted) ─▶ aborted
  * ```
  *
  * What must always hold: an execution is open from when its event was routed until it settles, fails or the run ends;
- * it settles once; in `waiting` nothing is open; nothing is routed after the end.
+ * it settles once; in `waiting` nothing is open; in `pausing` and `paused` nothing is routed, what comes is queued;
+ * nothing is routed after the end.
  */
 export function createWorkflowMachine(config: WorkflowConfig): WorkflowMachine {
   const routes = computeRoutes(config.steps)
-  const types = [...routes.keys()]
   const logics = new Map(config.steps.map((step) => [step.name, createStepLogic(step)]))
+  const on = <Transition>(transition: Transition) =>
+    Object.fromEntries([...routes.keys()].map((type) => [type, transition]))
 
   const machine = setup({
     types: { context: {} as WorkflowContext, events: {} as AnyEventObject, input: {} as unknown },
@@ -62,8 +61,10 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowMachine {
       aborted: ({ event }) => (event as Failed).failure.kind === 'aborted',
       asked: ({ context }) => isIdle(context.run) && (context.run.requests.size > 0 || config.idle === 'wait'),
       stalled: ({ context }) => isIdle(context.run),
+      atRest: ({ context }) => context.run.active === 0,
       open: ({ event, context }) => context.run.open.has((event as Settled).execution),
       pending: ({ event, context }) => context.run.requests.has((event as Answered).requestId),
+      due: ({ event, context }) => context.run.timers.has((event as Fired).timer),
     },
     actions: {
       /** Opens an execution in every step that accepts the event. */
@@ -85,17 +86,36 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowMachine {
       send: enqueueActions(({ context, event, self, enqueue }) => {
         const sent = event as Sent
         const run = ownedBy(context.run, self)
-        const execution = run.open.get(sent.execution)
-        if (execution === undefined) return
-        execution.sent++
+        const execution = sent.execution === undefined ? undefined : run.open.get(sent.execution)
+        if (sent.execution !== undefined && execution === undefined) return
+        if (execution !== undefined) execution.sent++
         enqueue.assign({ run })
-        enqueue.raise(routable(sent.event, execution.step))
+        if (sent.dueAt === undefined) {
+          enqueue.raise(routable(sent.event, execution?.step))
+        } else {
+          const timer = setTimer(run, sent.dueAt, { event: sent.event })
+          enqueue(() => arm(self, timer))
+        }
+        enqueue.raise({ type: 'blazen.check' })
       }),
-      retry: assign(({ context, event, self }) => {
+      retry: enqueueActions(({ context, event, self, enqueue }) => {
+        const { execution: id, attempt, dueAt } = event as Retried
         const run = ownedBy(context.run, self)
-        const execution = run.open.get((event as Retried).execution)
-        if (execution !== undefined) execution.attempt = (event as Retried).attempt
-        return { run }
+        const execution = run.open.get(id)
+        if (execution !== undefined) Object.assign(execution, { attempt, dueAt })
+        enqueue.assign({ run })
+        enqueue.raise({ type: 'blazen.check' })
+      }),
+      fire: enqueueActions(({ context, event, self, enqueue }) => {
+        const run = ownedBy(context.run, self)
+        const timer = run.timers.get((event as Fired).timer)
+        if (timer === undefined) return
+        run.timers.delete(timer.id)
+        enqueue.assign({ run })
+        const request = timer.requestId === undefined ? undefined : run.requests.get(timer.requestId)
+        if (timer.event !== undefined) enqueue.raise(routable(timer.event, undefined))
+        if (request !== undefined) enqueue.raise(config.expire(request))
+        enqueue.raise({ type: 'blazen.check' })
       }),
       ask: enqueueActions(({ context, event, self, enqueue }) => {
         const request = event as InputRequest
@@ -106,14 +126,42 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowMachine {
         const run = ownedBy(context.run, self)
         run.requests.set(request.requestId, request)
         enqueue.assign({ run })
+        if (request.dueAt !== undefined) {
+          const timer = setTimer(run, request.dueAt, { requestId: request.requestId })
+          enqueue(() => arm(self, timer))
+        }
         enqueue(() => config.ask(run, request))
       }),
       answer: enqueueActions(({ context, event, self, enqueue }) => {
         const { requestId, response } = event as Answered
         const run = ownedBy(context.run, self)
-        run.requests.delete(requestId)
+        const timer = closeRequest(run, requestId)
         enqueue.assign({ run })
+        if (timer !== undefined) enqueue(() => disarm(self, timer))
         enqueue.raise(routable(response, undefined))
+        enqueue.raise({ type: 'blazen.check' })
+      }),
+      /** Puts an event aside until the run goes on. */
+      keep: assign(({ context, event, self }) => {
+        const run = ownedBy(context.run, self)
+        run.queue.push(event)
+        return { run }
+      }),
+      hold: enqueueActions(({ event, enqueue }) => {
+        for (const { name } of config.steps) enqueue.sendTo(name, event as Paused)
+        enqueue.raise({ type: 'blazen.check' })
+      }),
+      /** Goes on with all that is open and queued. */
+      goOn: enqueueActions(({ context, self, enqueue }) => {
+        const run = ownedBy(context.run, self)
+        const queue = run.queue
+        run.queue = []
+        const undelivered = run.delivered ? [] : [...run.open.values()]
+        run.delivered = true
+        enqueue.assign({ run })
+        for (const { name } of config.steps) enqueue.sendTo(name, { type: 'blazen.resume' })
+        for (const execution of undelivered) enqueue.sendTo(execution.step, execution)
+        for (const each of queue) enqueue.raise(routable(each, undefined))
         enqueue.raise({ type: 'blazen.check' })
       }),
       complete: assign(({ context, event, self }) => {
@@ -131,33 +179,24 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowMachine {
         run.failure = { kind: 'stalled' }
         return { run }
       }),
-      /** The run's own timeout counts only while the run is at work. */
-      startClock: enqueueActions(({ context, self, enqueue }) => {
-        if (context.run.timeLeftMs === undefined) return
-        const run = ownedBy(context.run, self)
-        run.runningSince = now(clockOf(self))
-        enqueue.assign({ run })
-        enqueue.raise(timedOut(run), { id: 'timeout', delay: Math.max(0, context.run.timeLeftMs) })
-      }),
-      stopClock: enqueueActions(({ context, self, enqueue }) => {
-        if (context.run.timeLeftMs === undefined) return
-        const run = ownedBy(context.run, self)
-        run.timeLeftMs = context.run.timeLeftMs - (now(clockOf(self)) - run.runningSince)
-        enqueue.assign({ run })
-        enqueue.cancel('timeout')
-      }),
+      armTimers: ({ context, self }) => armAll(self, context.run),
+      disarmTimers: ({ context, self }) => disarmAll(self, context.run),
+      startClock: ({ context, self }) => startClock(self, context.run),
+      stopClock: ({ context, self }) => stopClock(self, context.run),
     },
   }).createMachine({
     id: config.name,
     ...(config.version === undefined ? {} : { version: config.version }),
-    context: ({ self }) => ({ run: createRun('', self) }),
+    context: ({ self }) => ({ run: new Run('', self) }),
     invoke: config.steps.map(({ name }) => ({ id: name, src: name })),
     initial: 'running',
     on: {
       'blazen.settled': { guard: 'open', actions: 'settle' },
       'blazen.sent': { actions: 'send' },
       'blazen.retried': { actions: 'retry' },
+      'blazen.fired': { guard: 'due', actions: 'fire' },
       'blazen.answered': { guard: 'pending', actions: 'answer' },
+      'blazen.pause': { target: '.pausing' },
       'blazen.failed': [
         { guard: 'aborted', target: '.aborted', actions: 'fail' },
         { target: '.failed', actions: 'fail' },
@@ -170,17 +209,41 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowMachine {
         entry: 'startClock',
         exit: 'stopClock',
         on: {
+          ...on({ actions: 'route' }),
           'blazen.check': [
             { guard: 'asked', target: 'waiting' },
             { guard: 'stalled', target: 'failed', actions: 'stall' },
           ],
-          ...Object.fromEntries(types.map((type) => [type, { actions: 'route' }])),
         },
       },
       waiting: {
         on: {
+          ...on({ target: 'running', actions: 'route' }),
+          'blazen.sent': { target: 'running', actions: 'send' },
+          'blazen.fired': { guard: 'due', target: 'running', actions: 'fire' },
           'blazen.answered': { guard: 'pending', target: 'running', actions: 'answer' },
-          ...Object.fromEntries(types.map((type) => [type, { target: 'running', actions: 'route' }])),
+        },
+      },
+      pausing: {
+        entry: ['startClock', 'hold'],
+        exit: 'stopClock',
+        on: {
+          ...on({ actions: 'keep' }),
+          [requestType]: { actions: 'keep' },
+          [stopType]: { actions: 'keep' },
+          'blazen.check': { guard: 'atRest', target: 'paused' },
+          'blazen.resume': { target: 'running', actions: 'goOn' },
+        },
+      },
+      paused: {
+        entry: 'disarmTimers',
+        exit: 'armTimers',
+        on: {
+          ...on({ actions: 'keep' }),
+          [requestType]: { actions: 'keep' },
+          [stopType]: { actions: 'keep' },
+          'blazen.pause': {},
+          'blazen.resume': { target: 'running', actions: 'goOn' },
         },
       },
       completed: { type: 'final' },
@@ -211,7 +274,7 @@ function computeRoutes(steps: readonly StepConfig[]): Routes {
   return routes
 }
 
-/** `setup` infers fifteen types from names that exist only at run time; this says which of them matter outside. */
+/** `setup` infers fifteen types from names that exist only at run time; `WorkflowMachine` says which matter outside. */
 function asWorkflowMachine(machine: AnyStateMachine): WorkflowMachine {
   return machine as WorkflowMachine
 }

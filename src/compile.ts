@@ -1,12 +1,21 @@
 import {
+  type Answered,
   type Attempt,
   createWorkflowMachine,
+  type Failed,
   type Failure,
+  fail,
+  type InputRequest,
   type Run,
+  type RunPicture,
+  requestType,
+  responseType,
   type StepConfig,
   startType,
+  stopType,
   type WorkflowMachine,
 } from '../machines/index.ts'
+import { engineClasses } from './engine-classes.ts'
 import { StepContext } from './context.ts'
 import { type NamedStep, type OnInput, toArray, typesOf, type WorkflowDefinition } from './definition.ts'
 import { type Duration, toMs } from './duration.ts'
@@ -25,9 +34,12 @@ import {
   UnhandledEventError,
 } from './errors.ts'
 import { type AnyEvent, checkEvent, isEvent } from './event.ts'
-import { LiveRun } from './live-run.ts'
+import { type Arrival, type Blueprint, LiveRun } from './live-run.ts'
+import { migrate } from './migration.ts'
 import { describeIssues, parse, type Schema } from './schema.ts'
 import { checkNumber, toRetryPolicy } from './step.ts'
+import { pausedRuns } from './paused-runs.ts'
+import { type Arrived, checkTop, fromSnapshot, toSnapshot, type WorkflowSnapshot } from './snapshot.ts'
 import { findWiringProblems } from './wiring.ts'
 
 /** An input that was checked already, with what was asked of the run. It stands where a plain actor has the raw input. */
@@ -40,42 +52,105 @@ export class RunInput {
   ) {}
 }
 
+/** A workflow, ready to run. */
+export interface Compiled {
+  readonly machine: WorkflowMachine
+  readonly blueprint: Blueprint
+}
+
 /**
  * The machine of a workflow.
  *
  * @throws DefinitionError with everything that is wrong with it.
  */
-export function compile(definition: WorkflowDefinition): WorkflowMachine {
+export function compile(definition: WorkflowDefinition): Compiled {
   const { name, options } = definition
   const problems = findWiringProblems(definition)
   const steps = definition.steps.flatMap((step) => attempt(problems, () => toStepConfig(step, definition)))
   const [timeoutMs] = attempt(problems, () => optionalMs(options.timeout, 'timeout'))
   if (problems.length > 0) throw new DefinitionError(`Workflow "${name}"`, problems)
 
-  const schemas = schemasOf(definition)
-  const accepted = [...new Set(definition.steps.flatMap((step) => typesOf(step.options.accepts)))]
-  return createWorkflowMachine({
+  const blueprint: Blueprint = {
+    definition,
+    schemas: schemasOf(definition),
+    accepted: [...new Set(definition.steps.flatMap((step) => typesOf(step.options.accepts)))],
+    classes: engineClasses().extend(options.classes ?? []),
+  }
+  const { schemas, accepted } = blueprint
+  const machine = createWorkflowMachine({
     name,
     version: options.version,
     steps,
     idle: options.idle ?? 'fail',
     begin: (input) => {
-      const given =
-        input instanceof RunInput ? input : new RunInput(crypto.randomUUID(), toStartEvent(definition, input))
+      const given = input instanceof RunInput ? input : new RunInput(crypto.randomUUID(), toStartEvent(definition, input))
       const onInput = given.onInput ?? options.onInput
       return {
         runId: given.runId,
         event: given.start,
         timeoutMs: given.timeoutMs ?? timeoutMs,
         inline: onInput !== undefined,
-        local: onInput,
+        local: { onInput } satisfies Arrival,
       }
     },
-    open: (run, scope) => new LiveRun(definition, schemas, accepted, run, scope, run.local as OnInput | undefined),
+    restore: (snapshot) => {
+      const arrived = snapshot instanceof ArrivedRun ? snapshot : readSnapshot(blueprint, snapshot)
+      const onInput = arrived.onInput ?? options.onInput
+      return { ...arrived.picture, inline: onInput !== undefined, local: { onInput, arrived: arrived.picture, previous: arrived.previous } satisfies Arrival }
+    },
+    persist: (picture, run) => pack(picture, run, blueprint),
+    open: (run, scope) => new LiveRun(blueprint, run, scope, run.local as Arrival),
+    prepare: () => undefined,
     close: (run) => LiveRun.of(run).close(),
     ask: (run, request) => LiveRun.of(run).ask(request),
+    expire,
     admit: (run, event) => admit(run, event, schemas),
     toError: (failure, run) => toError(failure, run, accepted),
+  })
+  return { machine, blueprint }
+}
+
+/** A snapshot that was read already, with what was asked of the run. It stands where a plain actor has the raw one. */
+export class ArrivedRun {
+  constructor(
+    readonly picture: Arrived,
+    readonly onInput?: OnInput,
+    /** The same run, paused in this process. */
+    readonly previous?: LiveRun,
+  ) {}
+}
+
+/** @throws SnapshotError before anything of the run has run. */
+export function readSnapshot(
+  { definition, accepted, classes }: Blueprint,
+  snapshot: unknown,
+  onInput?: OnInput,
+): ArrivedRun {
+  const { name, options, steps } = definition
+  const { version, migrate: migrations = {} } = options
+  const migrated = migrate(checkTop(snapshot), { name, version, migrations }, classes)
+  const picture = fromSnapshot(migrated, {
+    workflow: name,
+    steps: new Set(steps.map((step) => step.name)),
+    types: new Set([...accepted, requestType, stopType]),
+    classes,
+  })
+  return new ArrivedRun(picture, onInput, pausedRuns.get(picture.data.id))
+}
+
+/** The snapshot of a run, under its pause policy. A run that is about to start has nothing live yet. */
+function pack(picture: RunPicture, run: Run, { definition, classes }: Blueprint): WorkflowSnapshot {
+  const live = run.local instanceof LiveRun ? run.local : undefined
+  const { version, sessionPausePolicy: policy = 'pickle_or_error' } = definition.options
+  return toSnapshot(picture, {
+    workflow: definition.name,
+    version,
+    policy,
+    classes,
+    session: live?.session.entries ?? new Map(),
+    lostSession: live?.session.lost ?? [],
+    lostState: live?.lostState ?? [],
+    onDrop: (dropped) => live?.warnOfDrop(dropped),
   })
 }
 
@@ -93,6 +168,7 @@ function toStepConfig({ name, options, run }: NamedStep, { options: defaults }: 
     retry: retry === undefined ? undefined : toRetryPolicy(retry, `${where}: retry`),
     invoke: (attempt) => run(attempt.execution.event as never, new StepContext(attempt) as never),
     toEvents,
+    save: () => undefined,
     toFailure: (cause, { execution, number }) => {
       if (!(cause instanceof EventValidationError)) {
         return { kind: 'step', step: name, event: execution.event, attempt: number, cause }
@@ -110,14 +186,14 @@ const nothing: readonly AnyEvent[] = []
 /** The events that a step returned. */
 function toEvents(returned: unknown, attempt: Attempt): readonly AnyEvent[] {
   if (returned === null || returned === undefined) return nothing
-  const { schemas } = LiveRun.of(attempt.run)
+  const live = LiveRun.of(attempt.run)
   const { step, event } = attempt.execution
   try {
-    if (isEvent(returned)) return [checkEvent(returned, schemas.get(returned.type))]
+    if (isEvent(returned)) return [live.check(returned)]
     if (!Array.isArray(returned)) throw new StepReturnError(step, event, describe(returned))
     return returned.map((each, at) => {
       if (!isEvent(each)) throw new StepReturnError(step, event, `an array with ${describe(each)} at place ${at}`)
-      return checkEvent(each, schemas.get(each.type))
+      return live.check(each)
     })
   } catch (error) {
     if (error instanceof EventValidationError) error.step ??= step
@@ -130,6 +206,14 @@ function describe(value: unknown): string {
   if (typeof value === 'object')
     return 'type' in value ? 'an object whose `type` is no text' : 'an object without `type`'
   return `a ${typeof value}`
+}
+
+/** What happens to a request whose time is up: its default is the answer, or the run fails. */
+function expire(request: InputRequest): Answered | Failed {
+  if (!('default' in request)) return fail({ kind: 'requestTimeout', request })
+  const { requestId } = request
+  const response = { type: responseType, requestId, response: request.default }
+  return { type: 'blazen.answered', requestId, response }
 }
 
 /** Takes an event from outside, or refuses it: then it is on the stream, and the run is not disturbed. */
@@ -195,6 +279,11 @@ function toError(failure: Failure, { id, collections }: Run, accepted: readonly 
       return new InputRequestError(
         `The request "${failure.requestId}" is open already. Give each request an id of its own, or leave the id out to have one made.`,
         failure.requestId,
+      )
+    case 'requestTimeout':
+      return new InputRequestError(
+        `Nobody answered the request "${failure.request.requestId}" in time. Give it a \`default\`, or a longer \`timeout\`.`,
+        failure.request.requestId,
       )
     case 'stalled':
       return new StalledError(

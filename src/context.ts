@@ -1,14 +1,28 @@
-import { type Attempt, collect, deleted } from '../machines/index.ts'
+import { type Attempt, collect } from '../machines/index.ts'
 import { BlazenError } from './errors.ts'
 import type { AnyEvent, AnyEventType, EventOf } from './event.ts'
 import { LiveRun } from './live-run.ts'
-import { createNamespace, type Namespace, type Values } from './namespace.ts'
+import type { Duration } from './duration.ts'
+import { createNamespace, type Namespace } from './namespace.ts'
+import { AttemptState, createStateNamespace, type StateNamespace } from './state.ts'
+
+export interface SendOptions {
+  /** How long to wait before the event is routed. */
+  readonly delay?: Duration
+}
+
+/** Live values by key, by the words of `Map`, and a way to open a resource. */
+export interface SessionNamespace extends Namespace {
+  /** Opens a resource of the workflow's `session`, once, and gives it; after that, `get` gives it too. */
+  open<Value = unknown>(key: string): Promise<Value>
+}
 
 /** What a step's function gets beside its event: the run's state and session, and the ways to send and write. */
 export class StepContext<State extends object = Record<string, unknown>> {
   readonly #attempt: Attempt
-  #state: (Namespace<State> & State) | undefined
-  #session: (Namespace & Record<string, unknown>) | undefined
+  #values: AttemptState | undefined
+  #state: (StateNamespace<State> & State) | undefined
+  #session: (SessionNamespace & Record<string, unknown>) | undefined
 
   constructor(attempt: Attempt) {
     this.#attempt = attempt
@@ -20,7 +34,7 @@ export class StepContext<State extends object = Record<string, unknown>> {
 
   /** The workflow's name. */
   get workflow(): string {
-    return this.#live.definition.name
+    return this.#live.name
   }
 
   /** The step's name. */
@@ -47,17 +61,18 @@ export class StepContext<State extends object = Record<string, unknown>> {
    * The run's durable values, shared by its steps. A write is seen by other steps at once; if this attempt fails, it
    * is taken back.
    */
-  get state(): Namespace<State> & State {
-    this.#state ??= createNamespace<State>(
-      new StateValues(this.#attempt, () => this.#open('change state')),
-      'ctx.state',
-    )
+  get state(): StateNamespace<State> & State {
+    this.#state ??= createStateNamespace<State>(this.#stateValues)
     return this.#state
   }
 
-  /** Live references: connections, sockets, functions. Never copied, never part of a snapshot. */
-  get session(): Namespace & Record<string, unknown> {
-    this.#session ??= createNamespace<Record<string, unknown>>(this.#live.session, 'ctx.session')
+  /** Live references: connections, sockets, functions; and the workflow's resources. Never copied. */
+  get session(): SessionNamespace & Record<string, unknown> {
+    if (this.#session === undefined) {
+      const view = this.#live.session.viewFor(this as StepContext, () => this.#live.now())
+      const { open } = view
+      this.#session = createNamespace(view, 'ctx.session', { open }) as SessionNamespace & Record<string, unknown>
+    }
     return this.#session
   }
 
@@ -65,7 +80,7 @@ export class StepContext<State extends object = Record<string, unknown>> {
   set<Key extends keyof State & string>(key: Key, value: State[Key]): void
   set(key: string extends keyof State ? string : never, value: unknown): void
   set(key: string, value: unknown): void {
-    this.#open('change state').run.state.write(writesOf(this.#attempt), key, value)
+    this.#stateValues.set(key, value)
   }
 
   /** Looks in state, then in the session; `orElse` (or `undefined`) where neither has the key. */
@@ -74,28 +89,25 @@ export class StepContext<State extends object = Record<string, unknown>> {
   get<Value = unknown>(key: string): Value | undefined
   get<Value>(key: string, orElse: Value): Value
   get(key: string, orElse?: unknown): unknown {
-    const { state } = this.#attempt.run
-    if (state.has(key)) return state.get(key)
-    const { session } = this.#live
-    return session.has(key) ? session.get(key) : orElse
+    if (this.#stateValues.has(key)) return this.#stateValues.get(key)
+    return this.session.has(key) ? this.session.get(key) : (this.#stateValues.get(key) ?? this.session.get(key) ?? orElse)
   }
 
   /** Keeps a copy of the bytes in state. */
   setBytes(key: string, bytes: Uint8Array | ArrayBuffer): void {
-    const copy = bytes instanceof Uint8Array ? new Uint8Array(bytes) : new Uint8Array(bytes.slice(0))
-    this.#open('change state').run.state.write(writesOf(this.#attempt), key, copy)
+    this.#stateValues.set(key, bytes)
   }
 
   /** A copy of the bytes in state; `undefined` where there are none. */
   getBytes(key: string): Uint8Array | undefined {
-    const bytes = this.#attempt.run.state.get(key)
-    return bytes instanceof Uint8Array ? bytes.slice() : undefined
+    const bytes = this.#stateValues.get(key)
+    return bytes instanceof Uint8Array ? bytes : undefined
   }
 
-  /** Routes an event at once, while this step goes on. Not routed twice if the step runs again. */
-  sendEvent(event: AnyEvent): void {
+  /** Routes an event at once (or after a `delay`, which a restart does not forget), while this step goes on. Not routed twice if the step runs again. */
+  sendEvent(event: AnyEvent, options: SendOptions = {}): void {
     const attempt = this.#open('send an event')
-    this.#live.send(attempt, event)
+    this.#live.send(attempt, event, options.delay)
   }
 
   /** Writes an event outward: to `handler.stream()` and `actor.on`. It is not routed. */
@@ -125,8 +137,16 @@ export class StepContext<State extends object = Record<string, unknown>> {
         `Step "${execution.step}" collects ${String(count)} events of "${Type.type}": expected a whole number of at least 1.`,
       )
     }
-    attempt.collected ??= []
+    if (attempt.collected === undefined) {
+      attempt.collected = []
+      run.collecting.set(attempt.collected, execution)
+    }
     return collect(run.collections, execution, attempt.collected, count) as EventOf<Type>[] | undefined
+  }
+
+  get #stateValues(): AttemptState {
+    this.#values ??= new AttemptState(this.#attempt, () => this.#open('change state'))
+    return this.#values
   }
 
   get #live(): LiveRun {
@@ -141,38 +161,5 @@ export class StepContext<State extends object = Record<string, unknown>> {
       'attempt_over',
       `Step "${step}" tried to ${what} after its attempt on "${type}" was over: it had returned, failed, timed out or been aborted. Await all work before you return, and stop on ctx.signal.`,
     )
-  }
-}
-
-function writesOf(attempt: Attempt): Map<string, unknown> {
-  attempt.writes ??= new Map()
-  return attempt.writes
-}
-
-/** State as one attempt sees and changes it. */
-class StateValues implements Values {
-  readonly #attempt: Attempt
-  readonly #check: () => Attempt
-
-  constructor(attempt: Attempt, check: () => Attempt) {
-    this.#attempt = attempt
-    this.#check = check
-  }
-  get(key: string): unknown {
-    return this.#attempt.run.state.get(key)
-  }
-  has(key: string): boolean {
-    return this.#attempt.run.state.has(key)
-  }
-  set(key: string, value: unknown): void {
-    this.#check().run.state.write(writesOf(this.#attempt), key, value)
-  }
-  delete(key: string): boolean {
-    const had = this.has(key)
-    if (had) this.#check().run.state.write(writesOf(this.#attempt), key, deleted)
-    return had
-  }
-  keys(): Iterable<string> {
-    return this.#attempt.run.state.keys()
   }
 }

@@ -1,5 +1,8 @@
+import type { Class } from './class-codec.ts'
 import type { Duration } from './duration.ts'
 import type { AnyEvent, AnyEventType, InputRequestEvent } from './event.ts'
+import type { Migration } from './migration.ts'
+import type { Resource } from './resource.ts'
 import type { Schema } from './schema.ts'
 import type { OneOrMore, RetryOptions, Step } from './step.ts'
 
@@ -33,7 +36,24 @@ export interface WorkflowOptions<Input extends Schema = Schema, State extends Sc
   readonly external?: OneOrMore<AnyEventType>
   /** Answers input requests in this process. */
   readonly onInput?: OnInput
+  /** The kinds of input requests, and the schema of the answers to each. */
+  readonly requests?: Readonly<Record<string, { readonly response: Schema }>>
+  /** Live resources: `ctx.session.get('db')` opens them, the end of the run closes them. */
+  readonly session?: Readonly<Record<string, Resource>>
+  /**
+   * What happens to live values when a run leaves its process: they are encoded, or the pause is refused and says what
+   * is in the way; they are dropped with a warning; or any session entry at all refuses the pause.
+   *
+   * @default 'pickle_or_error'
+   */
+  readonly sessionPausePolicy?: SessionPausePolicy
+  /** Classes whose instances survive in this workflow's runs, beside those of `registerClass`. */
+  readonly classes?: readonly Class[]
+  /** Changes a snapshot of one version into one of the next; the keys are the versions, in order, without the current one. */
+  readonly migrate?: Readonly<Record<string, Migration>>
 }
+
+export type SessionPausePolicy = 'pickle_or_error' | 'warn_drop' | 'hard_error'
 
 /** What a builder has gathered. */
 export interface WorkflowDefinition {

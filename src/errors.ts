@@ -177,6 +177,66 @@ export class InputRequestError extends BlazenError {
   }
 }
 
+/** A live value was left out of the snapshot that this run came from. */
+export class SessionEntryLostError extends BlazenError {
+  override name = 'SessionEntryLostError'
+  readonly key: string
+  /** The step that had set it. */
+  readonly step: string
+  /** When it was set, in milliseconds since the epoch. */
+  readonly at: number
+
+  constructor(where: 'session' | 'state', { key, step, at }: { key: string; step: string; at: number }) {
+    super(
+      'session_entry_lost',
+      `ctx.${where} has lost "${key}", a live value that step "${step}" set at ${new Date(at).toISOString()}: it was left out of the snapshot that this run came from. Set it again, or declare it as a resource of the workflow's \`session\`.`,
+    )
+    this.key = key
+    this.step = step
+    this.at = at
+  }
+}
+
+/** A run holds live values that its pause policy does not let go. */
+export class SessionNotSerializableError extends BlazenError {
+  override name = 'SessionNotSerializableError'
+
+  constructor(
+    runId: string,
+    policy: string,
+    /** Every entry in the way: where it is, and what it holds. */
+    readonly entries: readonly { readonly where: string; readonly holds: string }[],
+  ) {
+    super(
+      'session_not_serializable',
+      `Run ${runId} cannot leave this process (sessionPausePolicy "${policy}"):\n${entries.map(({ where, holds }) => `- ${where} holds ${holds}`).join('\n')}\nRegister the class (registerClass), declare the value as a resource of the workflow's \`session\`, or choose sessionPausePolicy: 'warn_drop'. The run goes on undisturbed.`,
+    )
+  }
+}
+
+/** A snapshot that cannot be resumed. Nothing of it has run. */
+export class SnapshotError extends BlazenError {
+  override name = 'SnapshotError'
+
+  constructor(
+    message: string,
+    /** Where in the snapshot: `context.executions[2].step`; empty for all of it. */
+    readonly path = '',
+    options?: ErrorOptions,
+  ) {
+    super('snapshot', message, options)
+  }
+}
+
+/** The run goes on elsewhere: what this process has of it counts for nothing. */
+export class RunOwnershipLostError extends BlazenError {
+  override name = 'RunOwnershipLostError'
+
+  constructor(readonly runId: string) {
+    super('run_ownership_lost', `Run ${runId} goes on elsewhere: this handler has lost it. Use the handler that resumed it.`)
+  }
+}
+
 /** The run has ended, so nothing can be sent to it any more. */
 export class RunFinishedError extends BlazenError {
   override name = 'RunFinishedError'

@@ -1,4 +1,5 @@
 import { requestType, responseType, startType, stopType } from '../machines/index.ts'
+import type { Duration } from './duration.ts'
 import { BlazenError, EventValidationError } from './errors.ts'
 import { describeIssues, type InputOf, type OutputOf, parse, type Schema } from './schema.ts'
 
@@ -169,6 +170,12 @@ export interface InputRequestData {
   readonly prompt: string
   /** Whatever the one who asks wants to show: choices, a document, … */
   readonly metadata?: unknown
+  /** Names one of the workflow's `requests`, whose schema the answer has to fit. */
+  readonly kind?: string
+  /** How long to wait for an answer. No limit when left out. */
+  readonly timeout?: Duration
+  /** The answer when nobody has given one in time; without it the run fails. */
+  readonly default?: unknown
 }
 
 /** A question to a person; the run goes on elsewhere and waits here. */

@@ -1,36 +1,91 @@
 import type { AnyActorScope } from 'xstate'
-import { type Attempt, fail, type InputRequest, type Run, relay, responseType, type Sent } from '../machines/index.ts'
+import {
+  type Attempt,
+  clockOf,
+  fail,
+  type InputRequest,
+  now,
+  type Run,
+  requestType,
+  relay,
+  responseType,
+  type Sent,
+} from '../machines/index.ts'
+import type { ClassRegistry } from './class-codec.ts'
 import type { OnInput, WorkflowDefinition } from './definition.ts'
-import { InputRequestError } from './errors.ts'
+import { type Duration, toMs } from './duration.ts'
+import { InputRequestError, RunOwnershipLostError } from './errors.ts'
 import { type AnyEvent, checkEvent, type InputRequestEvent } from './event.ts'
+import { pausedRuns } from './paused-runs.ts'
 import type { Schema } from './schema.ts'
-import { dropSession, sessionOf } from './session.ts'
+import { type LostEntry, Session } from './session.ts'
+import type { Arrived } from './snapshot.ts'
 import { EventStream } from './stream.ts'
+import { warn } from './warn.ts'
+
+/** What a run brings into its process. */
+export interface Arrival {
+  readonly onInput: OnInput | undefined
+  /** What came out of a snapshot beside the run itself. */
+  readonly arrived?: Arrived | undefined
+  /** The same run, paused in this process. */
+  readonly previous?: LiveRun | undefined
+}
+
+/** What a workflow knows of itself, worked out once. */
+export interface Blueprint {
+  readonly definition: WorkflowDefinition
+  readonly schemas: ReadonlyMap<string, Schema>
+  /** The event types that some step accepts. */
+  readonly accepted: readonly string[]
+  readonly classes: ClassRegistry
+}
 
 /** What a run has in this process, beside the run itself. */
 export class LiveRun {
   readonly stream: EventStream
-  #session: Map<string, unknown> | undefined
+  readonly session: Session
+  readonly #onInput: OnInput | undefined
+  #warned = false
+  readonly #lostState = new Map<string, LostEntry>()
 
   constructor(
-    readonly definition: WorkflowDefinition,
-    readonly schemas: ReadonlyMap<string, Schema>,
-    /** The event types that some step accepts. */
-    readonly accepted: readonly string[],
+    readonly blueprint: Blueprint,
     readonly run: Run,
     readonly scope: AnyActorScope,
-    readonly onInput: OnInput | undefined,
+    { onInput, arrived, previous }: Arrival,
   ) {
-    this.stream = new EventStream(definition.options.streamBuffer ?? 65_536)
+    const { streamBuffer = 65_536, session } = blueprint.definition.options
+    this.stream = new EventStream(streamBuffer)
+    this.session = new Session(scope.system, run.id, session)
+    this.#onInput = onInput
+    if (arrived === undefined) return
+    for (const { key, value, step, at } of arrived.session) this.session.put(key, { value, step, at })
+    this.session.lose(arrived.lost.session)
+    for (const entry of arrived.lost.state) this.#lostState.set(entry.key, entry)
+    if (previous !== undefined) this.#takeOver(previous)
   }
 
   static of(run: Run): LiveRun {
     return run.local as LiveRun
   }
 
-  get session(): Map<string, unknown> {
-    this.#session ??= sessionOf(this.scope.system, this.run.id)
-    return this.#session
+  get name(): string {
+    return this.blueprint.definition.name
+  }
+
+  /** Live values of state that were left out of the snapshot that the run came from, and not set again. */
+  get lostState(): readonly LostEntry[] {
+    return [...this.#lostState.values()].filter(({ key }) => !this.run.state.has(key))
+  }
+
+  /** Whether the value of a key of state was left out of the snapshot that the run came from. */
+  lostStateAt(key: string): LostEntry | undefined {
+    return this.#lostState.size === 0 || this.run.state.has(key) ? undefined : this.#lostState.get(key)
+  }
+
+  now(): number {
+    return now(clockOf(this.scope))
   }
 
   /** Writes outward: to the stream, and to those who listen with `actor.on(type)`. */
@@ -40,23 +95,63 @@ export class LiveRun {
   }
 
   /** Routes an event that a step sends while it goes on, unless an earlier attempt of the same execution has. */
-  send(attempt: Attempt, event: AnyEvent): void {
-    const checked = checkEvent(event, this.schemas.get(event.type))
+  send(attempt: Attempt, event: AnyEvent, delay: Duration | undefined): void {
+    const sent = this.toSent(event, attempt.execution.id, delay)
     attempt.sent++
-    if (attempt.sent <= attempt.sentBefore) return
-    const sent: Sent = { type: 'blazen.sent', execution: attempt.execution.id, event: checked }
-    relay(attempt.scope, this.scope.self, sent)
+    if (attempt.sent > attempt.sentBefore) relay(attempt.scope, this.scope.self, sent)
+  }
+
+  /** @throws EventValidationError, BlazenError (`invalid_option`) */
+  toSent(event: AnyEvent, execution: number | undefined, delay: Duration | undefined): Sent {
+    const checked = checkEvent(event, this.blueprint.schemas.get(event.type))
+    const dueAt = delay === undefined ? undefined : this.now() + toMs(delay, 'sendEvent: delay', Number.MAX_SAFE_INTEGER)
+    return { type: 'blazen.sent', execution, event: checked, dueAt }
   }
 
   /** Shows a request on the stream, and has it answered if a function for that was given. */
   ask(request: InputRequest): void {
     this.write(request)
-    if (this.onInput !== undefined) void this.#answer(this.onInput, request as InputRequestEvent)
+    if (this.#onInput !== undefined) void this.#answer(this.#onInput, request as InputRequestEvent)
+  }
+
+  /** An event as its schema outputs it, with the time by which a request has to be answered. */
+  check(event: AnyEvent): AnyEvent {
+    const checked = checkEvent(event, this.blueprint.schemas.get(event.type))
+    if (event.type !== requestType) return checked
+    const { timeout, dueAt } = checked as InputRequest & InputRequestEvent
+    if (timeout === undefined || dueAt !== undefined) return checked
+    const ms = toMs(timeout, 'InputRequestEvent: timeout', Number.MAX_SAFE_INTEGER)
+    return { ...checked, dueAt: this.now() + ms } as AnyEvent
+  }
+
+  /** Says once a run what its snapshots leave out. */
+  warnOfDrop(dropped: readonly string[]): void {
+    if (this.#warned) return
+    this.#warned = true
+    warn(
+      'BLAZEN_SESSION_DROPPED',
+      `Run ${this.run.id} leaves live values out of its snapshot (sessionPausePolicy "warn_drop"): ${dropped.join('; ')}.`,
+    )
   }
 
   close(): void {
+    if (pausedRuns.get(this.run.id) === this) pausedRuns.delete(this.run.id)
     this.stream.end()
-    if (this.#session !== undefined) dropSession(this.scope.system, this.run.id)
+    void this.session.close(this.run.result)
+  }
+
+  /** Gets the live values of a run that was paused in this process, which ends there. */
+  #takeOver(previous: LiveRun): void {
+    for (const [key, entry] of previous.session.release()) this.session.put(key, entry)
+    for (const [key, value] of previous.run.state.committed) {
+      if (!this.run.state.committed.has(key)) this.run.state.committed.set(key, value)
+    }
+    for (const [id, { event }] of previous.run.open) {
+      const execution = this.run.open.get(id)
+      if (execution !== undefined) this.run.open.set(id, Object.assign(execution, { event }))
+    }
+    pausedRuns.delete(this.run.id)
+    previous.scope.self.send(fail({ kind: 'error', error: new RunOwnershipLostError(this.run.id) }))
   }
 
   async #answer(onInput: OnInput, request: InputRequestEvent): Promise<void> {

@@ -37,8 +37,13 @@ const methods = new Set<PropertyKey>(['get', 'set', 'has', 'delete', 'keys', 'va
  * `state.set('count', 1)` and `state.count = 1` are the same.
  * A key that is also the name of a method can be reached by `get` and `set` alone.
  */
-export function createNamespace<Shape extends object>(values: Values, name: string): Namespace<Shape> & Shape {
-  return new Proxy(new MapView(values), new PropertyView(values, name)) as unknown as Namespace<Shape> & Shape
+export function createNamespace<Shape extends object>(
+  values: Values,
+  name: string,
+  extra: Readonly<Record<string, unknown>> = {},
+): Namespace<Shape> & Shape {
+  const view = Object.assign(new MapView(values), extra)
+  return new Proxy(view, new PropertyView(values, name, extra)) as unknown as Namespace<Shape> & Shape
 }
 
 class MapView {
@@ -87,10 +92,12 @@ class PropertyView implements ProxyHandler<MapView> {
   constructor(
     readonly values: Values,
     readonly name: string,
+    /** Methods beside those of `Map`. */
+    readonly extra: Readonly<Record<string, unknown>>,
   ) {}
 
   get(target: MapView, key: PropertyKey): unknown {
-    if (typeof key === 'symbol' || methods.has(key)) return Reflect.get(target, key, target)
+    if (typeof key === 'symbol' || this.#isMethod(key)) return Reflect.get(target, key, target)
     return this.values.get(key as string)
   }
 
@@ -98,7 +105,7 @@ class PropertyView implements ProxyHandler<MapView> {
     if (typeof key === 'symbol') {
       throw new BlazenError('state_key', `A symbol is no key of ${this.name}: use a text.`)
     }
-    if (methods.has(key)) {
+    if (this.#isMethod(key)) {
       const text = String(key)
       throw new BlazenError(
         'state_key',
@@ -129,5 +136,9 @@ class PropertyView implements ProxyHandler<MapView> {
 
   defineProperty(target: MapView, key: PropertyKey, descriptor: PropertyDescriptor): boolean {
     return this.set(target, key, descriptor.value)
+  }
+
+  #isMethod(key: PropertyKey): boolean {
+    return methods.has(key) || Object.hasOwn(this.extra, key)
   }
 }

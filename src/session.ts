@@ -1,21 +1,188 @@
 import type { AnyActorRef } from 'xstate'
+import type { StepContext } from './context.ts'
+import { BlazenError, SessionEntryLostError } from './errors.ts'
+import { messageOf } from './codec-error.ts'
+import type { Values } from './namespace.ts'
+import type { Resource } from './resource.ts'
+import { warn } from './warn.ts'
+
+/** A live reference, and where it came from: told when it is lost. */
+export interface SessionEntry {
+  readonly value: unknown
+  /** The step that set it. */
+  readonly step: string
+  /** When, in milliseconds since the epoch. */
+  readonly at: number
+}
+
+/** An entry that a snapshot left out. */
+export interface LostEntry {
+  readonly key: string
+  readonly step: string
+  readonly at: number
+}
 
 /**
  * The live references of runs: plain Maps beside the actor system, by run, and gone with it.
- * They are never copied and never part of a snapshot.
+ * Strong references, never copied.
  */
-const sessions = new WeakMap<AnyActorRef['system'], Map<string, Map<string, unknown>>>()
+const sessions = new WeakMap<AnyActorRef['system'], Map<string, Map<string, SessionEntry>>>()
 
-/** The session of a run, made when it is first asked for. */
-export function sessionOf(system: AnyActorRef['system'], runId: string): Map<string, unknown> {
-  let runs = sessions.get(system)
-  if (runs === undefined) sessions.set(system, (runs = new Map()))
-  let session = runs.get(runId)
-  if (session === undefined) runs.set(runId, (session = new Map()))
-  return session
+const none: ReadonlyMap<string, SessionEntry> = new Map()
+
+/** The session of one run. */
+export class Session {
+  readonly #system: AnyActorRef['system']
+  readonly #runId: string
+  readonly #resources: Readonly<Record<string, Resource>>
+  readonly #opened = new Map<string, unknown>()
+  readonly #opening = new Map<string, Promise<unknown>>()
+  readonly #lost = new Map<string, LostEntry>()
+
+  constructor(system: AnyActorRef['system'], runId: string, resources: Readonly<Record<string, Resource>> = {}) {
+    this.#system = system
+    this.#runId = runId
+    this.#resources = resources
+  }
+
+  /** The entries that steps have set. */
+  get entries(): ReadonlyMap<string, SessionEntry> {
+    return sessions.get(this.#system)?.get(this.#runId) ?? none
+  }
+
+  put(key: string, entry: SessionEntry): void {
+    let runs = sessions.get(this.#system)
+    if (runs === undefined) sessions.set(this.#system, (runs = new Map()))
+    let entries = runs.get(this.#runId)
+    if (entries === undefined) runs.set(this.#runId, (entries = new Map()))
+    this.#lost.delete(key)
+    entries.set(key, entry)
+  }
+
+  /** What was left out of the snapshot that the run came from, and not set again. */
+  get lost(): readonly LostEntry[] {
+    return [...this.#lost.values()]
+  }
+
+  lose(entries: readonly LostEntry[]): void {
+    for (const entry of entries) this.#lost.set(entry.key, entry)
+  }
+
+  /** The session as a step sees it. */
+  viewFor(ctx: StepContext, now: () => number): Values & { open(key: string): Promise<unknown> } {
+    return {
+      get: (key) => this.#get(key, ctx),
+      has: (key) => this.entries.has(key) || this.#isResource(key),
+      set: (key, value) => this.#set(key, { value, step: ctx.step, at: now() }),
+      delete: (key) => this.#delete(key),
+      keys: () => [...new Set([...this.entries.keys(), ...Object.keys(this.#resources)])],
+      open: (key) => this.#open(key, ctx),
+    }
+  }
+
+  /** Gives the entries away: they are not this session's any more. */
+  release(): ReadonlyMap<string, SessionEntry> {
+    const { entries } = this
+    sessions.get(this.#system)?.delete(this.#runId)
+    return entries
+  }
+
+  /** Closes what was opened, and disposes of what can be disposed of, but for `result`, which is the caller's. */
+  async close(result: unknown): Promise<void> {
+    const entries = this.release()
+    const closing: (() => unknown)[] = []
+    for (const [key, value] of this.#opened) closing.push(() => this.#resources[key]?.close?.(value))
+    for (const [key, opening] of this.#opening) {
+      closing.push(async () => {
+        const value = await opening.catch(() => undefined)
+        if (value !== undefined) await this.#resources[key]?.close?.(value)
+      })
+    }
+    for (const value of new Set([...entries.values()].map((entry) => entry.value))) {
+      if (value !== result) closing.push(() => dispose(value))
+    }
+    // The last opened is closed first.
+    for (const close of closing.reverse()) {
+      try {
+        await close()
+      } catch (error) {
+        warn('BLAZEN_CLOSE_FAILED', `Run ${this.#runId}: closing a resource of the session failed: ${messageOf(error)}`)
+      }
+    }
+  }
+
+  #get(key: string, ctx: StepContext): unknown {
+    const entry = this.entries.get(key)
+    if (entry !== undefined) return entry.value
+    if (this.#opened.has(key)) return this.#opened.get(key)
+    const lost = this.#lost.get(key)
+    if (lost !== undefined) throw new SessionEntryLostError('session', lost)
+    if (!this.#isResource(key)) return undefined
+    const opened = this.#opening.get(key) ?? this.#resources[key]?.open(ctx)
+    if (opened instanceof Promise) {
+      this.#keep(key, opened)
+      throw new BlazenError(
+        'resource_opening',
+        `The resource "${key}" opens asynchronously. Write await ctx.session.open("${key}"); after that, ctx.session.get("${key}") gives it too.`,
+      )
+    }
+    this.#opened.set(key, opened)
+    return opened
+  }
+
+  #open(key: string, ctx: StepContext): Promise<unknown> {
+    if (!this.#isResource(key)) {
+      const known = Object.keys(this.#resources)
+        .map((name) => `"${name}"`)
+        .join(', ')
+      throw new BlazenError(
+        'resource_unknown',
+        `The workflow has no resource "${key}" in its \`session\`. Declared are: ${known || 'none'}.`,
+      )
+    }
+    if (this.#opened.has(key)) return Promise.resolve(this.#opened.get(key))
+    const opening = this.#opening.get(key)
+    if (opening !== undefined) return opening
+    return this.#keep(key, Promise.resolve(this.#resources[key]?.open(ctx)))
+  }
+
+  #keep(key: string, opening: Promise<unknown>): Promise<unknown> {
+    if (this.#opening.has(key)) return opening
+    this.#opening.set(key, opening)
+    opening.then(
+      (value) => {
+        this.#opened.set(key, value)
+        this.#opening.delete(key)
+      },
+      () => this.#opening.delete(key),
+    )
+    return opening
+  }
+
+  #set(key: string, entry: SessionEntry): void {
+    if (this.#isResource(key)) {
+      throw new BlazenError('state_key', `"${key}" is a resource of the session, which its workflow declares, and cannot be set.`)
+    }
+    this.put(key, entry)
+  }
+
+  #delete(key: string): boolean {
+    this.#lost.delete(key)
+    return sessions.get(this.#system)?.get(this.#runId)?.delete(key) ?? false
+  }
+
+  #isResource(key: string): boolean {
+    return Object.hasOwn(this.#resources, key)
+  }
 }
 
-/** Lets go of all that the session holds. */
-export function dropSession(system: AnyActorRef['system'], runId: string): void {
-  sessions.get(system)?.delete(runId)
+function dispose(value: unknown): unknown {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return undefined
+  const disposable = value as Partial<Disposable & AsyncDisposable>
+  if (typeof disposable[asyncDispose] === 'function') return disposable[asyncDispose]()
+  return disposable[syncDispose]?.()
 }
+
+// Node 20 has them, not every browser does.
+const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
+const syncDispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose')

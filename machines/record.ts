@@ -1,0 +1,91 @@
+import type { RoutedEvent } from './execution.ts'
+import type { Writes } from './state-log.ts'
+
+/** Why a run ends without a result. */
+export type Failure =
+  | { kind: 'step'; step: string; event: RoutedEvent; attempt: number; cause: unknown }
+  | { kind: 'runTimeout'; timeoutMs: number }
+  | { kind: 'unhandled'; event: RoutedEvent; step: string | undefined }
+  | { kind: 'duplicateRequest'; requestId: string }
+  | { kind: 'requestTimeout'; request: InputRequest }
+  | { kind: 'stalled' }
+  | { kind: 'aborted'; reason: unknown }
+  /** An error that is complete as it is. */
+  | { kind: 'error'; error: unknown }
+
+/** A question to a person that has no answer yet. */
+export interface InputRequest extends RoutedEvent {
+  readonly requestId: string
+  /** When it is given up, in milliseconds since the epoch. */
+  readonly dueAt?: number | undefined
+}
+
+/** A step's function has returned: the one event in which a step reports an execution. */
+export interface Settled {
+  readonly type: 'blazen.settled'
+  readonly step: string
+  readonly execution: number
+  readonly events: readonly RoutedEvent[]
+  readonly writes: Writes | undefined
+  /** The executions whose events this one collected. */
+  readonly collected: readonly number[] | undefined
+}
+
+/** An attempt failed and another follows. */
+export interface Retried {
+  readonly type: 'blazen.retried'
+  readonly execution: number
+  /** The number of the attempt that follows. */
+  readonly attempt: number
+  /** When it follows; `undefined` for at once. */
+  readonly dueAt: number | undefined
+  readonly error: unknown
+}
+
+/** An event is sent: by a step that goes on, or (without `execution`) from outside; at once, or later. */
+export interface Sent {
+  readonly type: 'blazen.sent'
+  readonly execution: number | undefined
+  readonly event: RoutedEvent
+  readonly dueAt: number | undefined
+}
+
+/** The time of a delayed event, or of a request, has come. */
+export interface Fired {
+  readonly type: 'blazen.fired'
+  readonly timer: string
+}
+
+export interface Answered {
+  readonly type: 'blazen.answered'
+  readonly requestId: string
+  readonly response: RoutedEvent
+}
+
+export interface Failed {
+  readonly type: 'blazen.failed'
+  readonly failure: Failure
+}
+
+export interface Paused {
+  readonly type: 'blazen.pause'
+  /** Whether functions that run are waited for, or aborted and run again after the resume. */
+  readonly inFlight: 'wait' | 'abort'
+}
+
+/** All that can happen to a run, beside the events that its steps accept. */
+export type RunEvent =
+  | Settled
+  | Retried
+  | Sent
+  | Fired
+  | Answered
+  | Failed
+  | Paused
+  | { readonly type: 'blazen.resume' }
+  /** Something has been routed or settled: is there anything left to do? */
+  | { readonly type: 'blazen.check' }
+
+export function fail(failure: Failure): Failed {
+  return { type: 'blazen.failed', failure }
+}

@@ -1,0 +1,123 @@
+import type { ClassRegistry } from './class-codec.ts'
+import { type PersistedValue, persist, read, revive, store } from './codec.ts'
+import { SnapshotError } from './errors.ts'
+import { type AnyEvent, isEvent } from './event.ts'
+import { createNamespace, type Namespace } from './namespace.ts'
+import type { SnapshotContext, WorkflowSnapshot } from './snapshot.ts'
+
+/** A snapshot of an older version, to be changed into one of the next. */
+export interface SnapshotDraft {
+  /** `ctx.state`, by the words of `Map`. */
+  readonly state: Namespace
+  renameStep(from: string, to: string): void
+  renameEvent(from: string, to: string): void
+  /** Changes every pending event of a type; `null` takes it out, with the execution that handles it. */
+  mapEvents(type: string, change: (event: AnyEvent) => AnyEvent | null): void
+  /** The snapshot itself, for what nothing else reaches. */
+  readonly raw: RawSnapshot
+}
+
+/** A snapshot whose parts can be replaced. */
+export interface RawSnapshot extends Omit<WorkflowSnapshot, 'version' | 'context'> {
+  version: string | null
+  readonly context: { -readonly [Part in keyof SnapshotContext]: SnapshotContext[Part] }
+}
+
+export type Migration = (draft: SnapshotDraft) => void
+
+/**
+ * The snapshot as the current version of its workflow would have written it: itself, or changed by the migrations from
+ * its version on.
+ *
+ * @throws SnapshotError for the snapshot of another workflow, or of a version that no migration leads from.
+ */
+export function migrate(
+  snapshot: WorkflowSnapshot,
+  { name, version, migrations }: { name: string; version: string | undefined; migrations: Readonly<Record<string, Migration>> },
+  classes: ClassRegistry,
+): WorkflowSnapshot {
+  if (snapshot.workflow !== name) {
+    throw new SnapshotError(`The snapshot is of workflow "${String(snapshot.workflow)}", and this is workflow "${name}". Resume it with the workflow that it is of.`, 'workflow')
+  }
+  const from = snapshot.version ?? undefined
+  if (from === version) return snapshot
+  const steps = Object.keys(migrations)
+  const first = from === undefined ? -1 : steps.indexOf(from)
+  if (version === undefined || first < 0) {
+    throw new SnapshotError(
+      `The snapshot is of version ${describe(from)} of workflow "${name}", which is at version ${describe(version)}, and no migration leads from the one to the other. Add one: migrate: { ${JSON.stringify(from ?? '1')}: (draft) => { … } }.`,
+      'version',
+    )
+  }
+  const draft = createDraft(structuredClone(snapshot), classes)
+  for (const step of steps.slice(first)) {
+    try {
+      migrations[step]?.(draft)
+    } catch (cause) {
+      throw new SnapshotError(`The migration of workflow "${name}" from version "${step}" failed. Nothing has run.`, 'version', { cause })
+    }
+  }
+  draft.raw.version = version
+  return draft.raw
+}
+
+function createDraft(raw: RawSnapshot, classes: ClassRegistry): SnapshotDraft {
+  const { context } = raw
+  const decode = (value: PersistedValue) => read(revive(value, classes))
+  const encode = (value: unknown) => persist(store(value, classes))
+
+  /** Gives every event in the snapshot to `change`; `null` takes it out. */
+  const changeEvents = (change: (event: AnyEvent) => AnyEvent | null) => {
+    const changed = (value: PersistedValue): PersistedValue[] => {
+      const event = decode(value)
+      const next = isEvent(event) ? change(event) : null
+      return next === null ? [] : next === event ? [value] : [encode(next)]
+    }
+    const inside = <Item extends { readonly event?: PersistedValue }>(items: readonly Item[]): Item[] =>
+      items.flatMap((item) => (item.event === undefined ? item : changed(item.event).map((event) => ({ ...item, event }))))
+    context.executions = inside(context.executions)
+    context.timers = inside(context.timers)
+    context.queue = context.queue.flatMap(changed)
+    context.requests = context.requests.flatMap(changed)
+    context.collections = context.collections.map(([type, collected]) => [type, inside(collected)])
+  }
+
+  const find = (key: string) => context.state.find(([each]) => each === key)
+  const without = (key: string) => context.state.filter(([each]) => each !== key)
+  const state = createNamespace<Record<string, unknown>>(
+    {
+      get: (key) => {
+        const entry = find(key)
+        return entry === undefined ? undefined : decode(entry[1])
+      },
+      has: (key) => find(key) !== undefined,
+      set: (key, value) => {
+        context.state = [...without(key), [key, encode(value)]]
+      },
+      delete: (key) => {
+        const had = find(key) !== undefined
+        context.state = without(key)
+        return had
+      },
+      keys: () => context.state.map(([key]) => key),
+    },
+    'draft.state',
+  )
+
+  return {
+    raw,
+    state,
+    renameStep: (from, to) => {
+      context.executions = context.executions.map((each) => (each.step === from ? { ...each, step: to } : each))
+    },
+    renameEvent: (from, to) => {
+      changeEvents((event) => (event.type === from ? { ...event, type: to } : event))
+      context.collections = context.collections.map(([type, collected]) => [type === from ? to : type, collected])
+    },
+    mapEvents: (type, change) => changeEvents((event) => (event.type === type ? change(event) : event)),
+  }
+}
+
+function describe(version: string | undefined): string {
+  return version === undefined ? 'none' : `"${version}"`
+}

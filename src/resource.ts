@@ -1,0 +1,21 @@
+import type { StepContext } from './context.ts'
+
+/** A live thing that the engine opens and closes, such as a connection. */
+export interface Resource<Value = unknown> {
+  readonly open: (ctx: StepContext) => Value | Promise<Value>
+  readonly close: ((value: Value) => unknown) | undefined
+}
+
+/**
+ * Declares a resource of the session: opened when a step first asks for it, closed once when the run has ended,
+ * however it ended, and opened anew after the run resumed elsewhere. It is never in the way of a pause.
+ *
+ * @example
+ * workflow('import', { session: { db: resource({ open: () => new Database('app.db'), close: (db) => db.close() }) } })
+ */
+export function resource<Value>(definition: {
+  readonly open: (ctx: StepContext) => Value | Promise<Value>
+  readonly close?: (value: Value) => unknown
+}): Resource<Value> {
+  return { open: definition.open, close: definition.close }
+}
