@@ -17,7 +17,7 @@ import {
 } from '../machines/index.ts'
 import { engineClasses } from './engine-classes.ts'
 import { StepContext } from './context.ts'
-import { type NamedStep, type OnInput, toArray, typesOf, type WorkflowDefinition } from './definition.ts'
+import { type NamedStep, toArray, typesOf, type WorkflowDefinition } from './definition.ts'
 import { type Duration, toMs } from './duration.ts'
 import {
   BlazenError,
@@ -34,7 +34,7 @@ import {
   UnhandledEventError,
 } from './errors.ts'
 import { type AnyEvent, checkEvent, isEvent } from './event.ts'
-import { type Arrival, type Blueprint, LiveRun } from './live-run.ts'
+import { type Arrival, type Blueprint, LiveRun, type OnInput } from './live-run.ts'
 import { migrate } from './migration.ts'
 import { describeIssues, parse, type Schema } from './schema.ts'
 import { checkNumber, toRetryPolicy } from './step.ts'
@@ -71,7 +71,10 @@ export function compile(definition: WorkflowDefinition): Compiled {
   if (problems.length > 0) throw new DefinitionError(`Workflow "${name}"`, problems)
 
   const blueprint: Blueprint = {
-    definition,
+    name,
+    streamBuffer: options.streamBuffer,
+    resources: options.session,
+    requests: options.requests,
     schemas: schemasOf(definition),
     accepted: [...new Set(definition.steps.flatMap((step) => typesOf(step.options.accepts)))],
     classes: engineClasses().extend(options.classes ?? []),
@@ -94,11 +97,11 @@ export function compile(definition: WorkflowDefinition): Compiled {
       }
     },
     restore: (snapshot) => {
-      const arrived = snapshot instanceof ArrivedRun ? snapshot : readSnapshot(blueprint, snapshot)
+      const arrived = snapshot instanceof ArrivedRun ? snapshot : readSnapshot(definition, blueprint, snapshot)
       const onInput = arrived.onInput ?? options.onInput
       return { ...arrived.picture, inline: onInput !== undefined, local: { onInput, arrived: arrived.picture, previous: arrived.previous } satisfies Arrival }
     },
-    persist: (picture, run) => pack(picture, run, blueprint),
+    persist: (picture, run) => pack(picture, run, definition, blueprint),
     open: (run, scope) => new LiveRun(blueprint, run, scope, run.local as Arrival),
     prepare: () => undefined,
     close: (run) => LiveRun.of(run).close(),
@@ -122,11 +125,11 @@ export class ArrivedRun {
 
 /** @throws SnapshotError before anything of the run has run. */
 export function readSnapshot(
-  { definition, accepted, classes }: Blueprint,
+  { name, options, steps }: WorkflowDefinition,
+  { accepted, classes }: Blueprint,
   snapshot: unknown,
   onInput?: OnInput,
 ): ArrivedRun {
-  const { name, options, steps } = definition
   const { version, migrate: migrations = {} } = options
   const migrated = migrate(checkTop(snapshot), { name, version, migrations }, classes)
   const picture = fromSnapshot(migrated, {
@@ -139,7 +142,7 @@ export function readSnapshot(
 }
 
 /** The snapshot of a run, under its pause policy. A run that is about to start has nothing live yet. */
-function pack(picture: RunPicture, run: Run, { definition, classes }: Blueprint): WorkflowSnapshot {
+function pack(picture: RunPicture, run: Run, definition: WorkflowDefinition, { classes }: Blueprint): WorkflowSnapshot {
   const live = run.local instanceof LiveRun ? run.local : undefined
   const { version, sessionPausePolicy: policy = 'pickle_or_error' } = definition.options
   return toSnapshot(picture, {

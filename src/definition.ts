@@ -1,13 +1,13 @@
 import type { Class } from './class-codec.ts'
 import type { Duration } from './duration.ts'
-import type { AnyEvent, AnyEventType, InputRequestEvent } from './event.ts'
+import type { AnyEvent, AnyEventType } from './event.ts'
+import type { OnInput } from './live-run.ts'
 import type { Migration } from './migration.ts'
 import type { Resource } from './resource.ts'
 import type { Schema } from './schema.ts'
+import type { SessionPausePolicy } from './session.ts'
 import type { OneOrMore, RetryOptions, Step } from './step.ts'
 
-/** Answers an input request in this process. What it returns, or resolves to, is the response. */
-export type OnInput = (request: InputRequestEvent) => unknown
 
 export interface WorkflowOptions<Input extends Schema = Schema, State extends Schema = Schema> {
   /** The schema of the input: checked, and completed with defaults, before a run starts. */
@@ -52,8 +52,6 @@ export interface WorkflowOptions<Input extends Schema = Schema, State extends Sc
   /** Changes a snapshot of one version into one of the next; the keys are the versions, in order, without the current one. */
   readonly migrate?: Readonly<Record<string, Migration>>
 }
-
-export type SessionPausePolicy = 'pickle_or_error' | 'warn_drop' | 'hard_error'
 
 /** What a builder has gathered. */
 export interface WorkflowDefinition {

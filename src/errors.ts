@@ -1,4 +1,5 @@
-import type { AnyEvent } from './event.ts'
+import type { RoutedEvent } from '../machines/index.ts'
+import type { Issue } from './schema.ts'
 
 /** What every error of the engine has: a `code` to branch on, and a message that says where, what was expected, and what helps. */
 export class BlazenError extends Error {
@@ -27,12 +28,6 @@ export class DefinitionError extends BlazenError {
   }
 }
 
-/** One thing that is wrong with a value: where in it, and what. */
-export interface Issue {
-  readonly path: string
-  readonly message: string
-}
-
 /** The data of an event, an input or an answer does not fit its schema. */
 export class EventValidationError extends BlazenError {
   override name = 'EventValidationError'
@@ -54,7 +49,7 @@ export class UnhandledEventError extends BlazenError {
   override name = 'UnhandledEventError'
 
   constructor(
-    readonly event: AnyEvent,
+    readonly event: RoutedEvent,
     /** The step that emitted it; `undefined` for an event from outside. */
     readonly step: string | undefined,
     accepted: readonly string[],
@@ -73,7 +68,7 @@ export class StepFailedError extends BlazenError {
   constructor(
     readonly step: string,
     /** The event that the step was handling. */
-    readonly event: AnyEvent,
+    readonly event: RoutedEvent,
     /** The number of the last attempt, from 1. */
     readonly attempt: number,
     cause: unknown,
@@ -92,7 +87,7 @@ export class StepReturnError extends BlazenError {
 
   constructor(
     readonly step: string,
-    readonly event: AnyEvent,
+    readonly event: RoutedEvent,
     got: string,
   ) {
     super(
@@ -108,7 +103,7 @@ export class StepTimeoutError extends BlazenError {
 
   constructor(
     readonly step: string,
-    readonly event: AnyEvent,
+    readonly event: RoutedEvent,
     readonly attempt: number,
     readonly timeoutMs: number,
   ) {

@@ -12,16 +12,19 @@ import {
   type Sent,
 } from '../machines/index.ts'
 import type { ClassRegistry } from './class-codec.ts'
-import type { OnInput, WorkflowDefinition } from './definition.ts'
 import { type Duration, toMs } from './duration.ts'
 import { InputRequestError, RunOwnershipLostError } from './errors.ts'
 import { type AnyEvent, checkEvent, type InputRequestEvent } from './event.ts'
 import { pausedRuns } from './paused-runs.ts'
+import type { Resource } from './resource.ts'
 import type { Schema } from './schema.ts'
 import { type LostEntry, Session } from './session.ts'
 import type { Arrived } from './snapshot.ts'
 import { EventStream } from './stream.ts'
 import { warn } from './warn.ts'
+
+/** Answers an input request in this process. What it returns, or resolves to, is the response. */
+export type OnInput = (request: InputRequestEvent) => unknown
 
 /** What a run brings into its process. */
 export interface Arrival {
@@ -34,7 +37,10 @@ export interface Arrival {
 
 /** What a workflow knows of itself, worked out once. */
 export interface Blueprint {
-  readonly definition: WorkflowDefinition
+  readonly name: string
+  readonly streamBuffer: number | undefined
+  readonly resources: Readonly<Record<string, Resource>> | undefined
+  readonly requests: Readonly<Record<string, { readonly response: Schema }>> | undefined
   readonly schemas: ReadonlyMap<string, Schema>
   /** The event types that some step accepts. */
   readonly accepted: readonly string[]
@@ -55,9 +61,8 @@ export class LiveRun {
     readonly scope: AnyActorScope,
     { onInput, arrived, previous }: Arrival,
   ) {
-    const { streamBuffer = 65_536, session } = blueprint.definition.options
-    this.stream = new EventStream(streamBuffer)
-    this.session = new Session(scope.system, run.id, session)
+    this.stream = new EventStream(blueprint.streamBuffer ?? 65_536)
+    this.session = new Session(scope.system, run.id, blueprint.resources)
     this.#onInput = onInput
     if (arrived === undefined) return
     for (const { key, value, step, at } of arrived.session) this.session.put(key, { value, step, at })
@@ -71,7 +76,7 @@ export class LiveRun {
   }
 
   get name(): string {
-    return this.blueprint.definition.name
+    return this.blueprint.name
   }
 
   /** Live values of state that were left out of the snapshot that the run came from, and not set again. */

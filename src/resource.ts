@@ -1,8 +1,14 @@
-import type { StepContext } from './context.ts'
+/** The run and step that a resource is opened for. */
+export interface ResourceContext {
+  readonly runId: string
+  readonly workflow: string
+  readonly step: string
+  readonly signal: AbortSignal
+}
 
 /** A live thing that the engine opens and closes, such as a connection. */
 export interface Resource<Value = unknown> {
-  readonly open: (ctx: StepContext) => Value | Promise<Value>
+  readonly open: (ctx: ResourceContext) => Value | Promise<Value>
   readonly close: ((value: Value) => unknown) | undefined
 }
 
@@ -14,7 +20,7 @@ export interface Resource<Value = unknown> {
  * workflow('import', { session: { db: resource({ open: () => new Database('app.db'), close: (db) => db.close() }) } })
  */
 export function resource<Value>(definition: {
-  readonly open: (ctx: StepContext) => Value | Promise<Value>
+  readonly open: (ctx: ResourceContext) => Value | Promise<Value>
   readonly close?: (value: Value) => unknown
 }): Resource<Value> {
   return { open: definition.open, close: definition.close }

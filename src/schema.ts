@@ -1,8 +1,13 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import type { Issue } from './errors.ts'
 
 /** Any schema that speaks Standard Schema: zod, valibot, arktype, … (https://standardschema.dev). */
 export type Schema<Input = unknown, Output = Input> = StandardSchemaV1<Input, Output>
+
+/** One thing that is wrong with a value: where in it, and what. */
+export interface Issue {
+  readonly path: string
+  readonly message: string
+}
 
 export type InputOf<S extends Schema> = StandardSchemaV1.InferInput<S>
 export type OutputOf<S extends Schema> = StandardSchemaV1.InferOutput<S>

@@ -1,9 +1,8 @@
 import type { AnyActorRef } from 'xstate'
-import type { StepContext } from './context.ts'
 import { BlazenError, SessionEntryLostError } from './errors.ts'
 import { messageOf } from './codec-error.ts'
 import type { Values } from './namespace.ts'
-import type { Resource } from './resource.ts'
+import type { Resource, ResourceContext } from './resource.ts'
 import { warn } from './warn.ts'
 
 /** A live reference, and where it came from: told when it is lost. */
@@ -14,6 +13,9 @@ export interface SessionEntry {
   /** When, in milliseconds since the epoch. */
   readonly at: number
 }
+
+/** What happens to live values when a run leaves its process. */
+export type SessionPausePolicy = 'pickle_or_error' | 'warn_drop' | 'hard_error'
 
 /** An entry that a snapshot left out. */
 export interface LostEntry {
@@ -69,7 +71,7 @@ export class Session {
   }
 
   /** The session as a step sees it. */
-  viewFor(ctx: StepContext, now: () => number): Values & { open(key: string): Promise<unknown> } {
+  viewFor(ctx: ResourceContext, now: () => number): Values & { open(key: string): Promise<unknown> } {
     return {
       get: (key) => this.#get(key, ctx),
       has: (key) => this.entries.has(key) || this.#isResource(key),
@@ -111,7 +113,7 @@ export class Session {
     }
   }
 
-  #get(key: string, ctx: StepContext): unknown {
+  #get(key: string, ctx: ResourceContext): unknown {
     const entry = this.entries.get(key)
     if (entry !== undefined) return entry.value
     if (this.#opened.has(key)) return this.#opened.get(key)
@@ -130,7 +132,7 @@ export class Session {
     return opened
   }
 
-  #open(key: string, ctx: StepContext): Promise<unknown> {
+  #open(key: string, ctx: ResourceContext): Promise<unknown> {
     if (!this.#isResource(key)) {
       const known = Object.keys(this.#resources)
         .map((name) => `"${name}"`)

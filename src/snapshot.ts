@@ -2,11 +2,10 @@ import { Execution, type Failure, type InputRequest, type RunData, type RunPictu
 import type { ClassRegistry } from './class-codec.ts'
 import { CodecError } from './codec-error.ts'
 import { type PersistedValue, persist, read, refusalOf, revive, type Stored, store } from './codec.ts'
-import type { SessionPausePolicy } from './definition.ts'
 import { SessionNotSerializableError, SnapshotError } from './errors.ts'
 import { type AnyEvent, isEvent } from './event.ts'
 import { storeFailure } from './failure.ts'
-import type { LostEntry, SessionEntry } from './session.ts'
+import type { LostEntry, SessionEntry, SessionPausePolicy } from './session.ts'
 
 /** The picture of a run: plain JSON data, from which any process that has the workflow goes on. */
 export interface WorkflowSnapshot {
