@@ -1,5 +1,5 @@
 import type { AnyActorRef, AnyActorScope, AnyEventObject, Snapshot } from 'xstate'
-import { clockOf, now } from './actor-scope.ts'
+import { clockOf, keepErrorLocal, now } from './actor-scope.ts'
 import { deliver, isStop, moved } from './fast-path.ts'
 import { fail, type Fired } from './record.ts'
 import { fromData, type Routes, Run, route, toData } from './run.ts'
@@ -43,8 +43,8 @@ export function withRunLife(
   }
 
   machine.getInitialSnapshot = (scope, input) => {
-    const { runId, event, timeoutMs, inline, local } = config.begin(input)
-    const run = new Run(runId, scope.self)
+    const { runId, event, timeoutMs, inline, state, local } = config.begin(input)
+    const run = new Run(runId, scope.self, state)
     run.timeoutMs = timeoutMs
     run.timeLeftMs = timeoutMs
     run.inline = inline
@@ -63,7 +63,7 @@ export function withRunLife(
     if (status !== 'active') {
       run.local = config.open(run, scope)
       config.close(run)
-      silence(scope)
+      keepErrorLocal(scope.self)
     }
     if (status === 'done') return Object.assign(snapshot, { output: run.result })
     return status === 'error' && run.failure !== undefined
@@ -138,11 +138,7 @@ function ended(snapshot: RunSnapshot, config: WorkflowConfig, scope: AnyActorSco
   const { run } = snapshot.context
   scope.defer(() => config.close(run))
   if (snapshot.status !== 'done' || run.failure === undefined) return snapshot
-  silence(scope)
+  // Whoever wants to know asks the handler, or observes; that nobody does is no fault of the process.
+  keepErrorLocal(scope.self)
   return { ...snapshot, status: 'error', output: undefined, error: config.toError(run.failure, run) } as RunSnapshot
-}
-
-/** XState throws an error that nobody observes globally; here whoever wants to know asks the handler, or observes. */
-function silence(scope: AnyActorScope): void {
-  scope.self.subscribe({ error: () => {} })
 }

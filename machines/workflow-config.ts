@@ -52,6 +52,8 @@ export interface Beginning {
   readonly timeoutMs: number | undefined
   /** Input requests are answered by a function in this process. */
   readonly inline: boolean
+  /** What the run's state begins with. */
+  readonly state: Iterable<readonly [string, unknown]>
   /** What `open` finds in `run.local`. */
   readonly local: unknown
 }

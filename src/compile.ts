@@ -24,7 +24,6 @@ import {
   DefinitionError,
   EventValidationError,
   InputRequestError,
-  type Issue,
   RunAbortedError,
   RunTimeoutError,
   StalledError,
@@ -33,13 +32,14 @@ import {
   StepTimeoutError,
   UnhandledEventError,
 } from './errors.ts'
-import { type AnyEvent, checkEvent, isEvent } from './event.ts'
+import { type AnyEvent, checkEvent, InputResponseEvent, isEvent } from './event.ts'
 import { type Arrival, type Blueprint, LiveRun, type OnInput } from './live-run.ts'
 import { migrate } from './migration.ts'
-import { describeIssues, parse, type Schema } from './schema.ts'
+import { describeIssues, type Issue, parse, type Schema } from './schema.ts'
 import { checkNumber, toRetryPolicy } from './step.ts'
 import { pausedRuns } from './paused-runs.ts'
 import { type Arrived, checkTop, fromSnapshot, toSnapshot, type WorkflowSnapshot } from './snapshot.ts'
+import { checkState, initialState } from './state-schema.ts'
 import { findWiringProblems } from './wiring.ts'
 
 /** An input that was checked already, with what was asked of the run. It stands where a plain actor has the raw input. */
@@ -74,6 +74,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
     name,
     streamBuffer: options.streamBuffer,
     resources: options.session,
+    stateSchema: options.state,
     requests: options.requests,
     schemas: schemasOf(definition),
     accepted: [...new Set(definition.steps.flatMap((step) => typesOf(step.options.accepts)))],
@@ -93,6 +94,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
         event: given.start,
         timeoutMs: given.timeoutMs ?? timeoutMs,
         inline: onInput !== undefined,
+        state: initialState(options.state, name, blueprint.classes),
         local: { onInput } satisfies Arrival,
       }
     },
@@ -138,6 +140,7 @@ export function readSnapshot(
     types: new Set([...accepted, requestType, stopType]),
     classes,
   })
+  if (options.state !== undefined && picture.status === 'active') checkState(options.state, name, picture.data.state)
   return new ArrivedRun(picture, onInput, pausedRuns.get(picture.data.id))
 }
 
@@ -192,10 +195,14 @@ function toEvents(returned: unknown, attempt: Attempt): readonly AnyEvent[] {
   const live = LiveRun.of(attempt.run)
   const { step, event } = attempt.execution
   try {
-    if (isEvent(returned)) return [live.check(returned)]
+    if (isEvent(returned)) {
+      if (returned.type === stopType) live.checkState()
+      return [live.check(returned)]
+    }
     if (!Array.isArray(returned)) throw new StepReturnError(step, event, describe(returned))
     return returned.map((each, at) => {
       if (!isEvent(each)) throw new StepReturnError(step, event, `an array with ${describe(each)} at place ${at}`)
+      if (each.type === stopType) live.checkState()
       return live.check(each)
     })
   } catch (error) {
@@ -219,9 +226,19 @@ function expire(request: InputRequest): Answered | Failed {
   return { type: 'blazen.answered', requestId, response }
 }
 
+/** An answer that came as the event that steps accept. @throws InputRequestError if nobody has asked for it. */
+function toAnswer(run: Run, event: InputResponseEvent): Answered {
+  const { requestId } = event
+  const request = run.requests.get(requestId)
+  if (request === undefined) throw new InputRequestError(`No request "${requestId}" is open in run ${run.id}.`, requestId)
+  const response = LiveRun.of(run).checkAnswer(request, event.response)
+  return { type: 'blazen.answered', requestId, response: response === event.response ? event : InputResponseEvent({ requestId, response }) }
+}
+
 /** Takes an event from outside, or refuses it: then it is on the stream, and the run is not disturbed. */
 function admit(run: Run, event: AnyEvent, schemas: ReadonlyMap<string, Schema>): AnyEvent | undefined {
   try {
+    if (InputResponseEvent.is(event)) return toAnswer(run, event)
     return checkEvent(event, schemas.get(event.type))
   } catch (error) {
     LiveRun.of(run).write({ type: 'blazen::EventRefused', event, error } as AnyEvent)

@@ -1,6 +1,6 @@
 import type { Class } from './class-codec.ts'
 import type { Duration } from './duration.ts'
-import type { AnyEvent, AnyEventType } from './event.ts'
+import type { AnyEventType } from './event.ts'
 import type { OnInput } from './live-run.ts'
 import type { Migration } from './migration.ts'
 import type { Resource } from './resource.ts'
@@ -9,7 +9,11 @@ import type { SessionPausePolicy } from './session.ts'
 import type { OneOrMore, RetryOptions, Step } from './step.ts'
 
 
-export interface WorkflowOptions<Input extends Schema = Schema, State extends Schema = Schema> {
+export interface WorkflowOptions<
+  Input extends Schema = Schema,
+  State extends Schema<unknown, object> = Schema<unknown, object>,
+  External extends AnyEventType = AnyEventType,
+> {
   /** The schema of the input: checked, and completed with defaults, before a run starts. */
   readonly input?: Input
   /** The schema of `ctx.state`: its type, and its defaults. */
@@ -33,7 +37,7 @@ export interface WorkflowOptions<Input extends Schema = Schema, State extends Sc
    */
   readonly streamBuffer?: number
   /** Event types that come from outside, so that no step has to emit them. */
-  readonly external?: OneOrMore<AnyEventType>
+  readonly external?: OneOrMore<External>
   /** Answers input requests in this process. */
   readonly onInput?: OnInput
   /** The kinds of input requests, and the schema of the answers to each. */
@@ -60,14 +64,25 @@ export interface WorkflowDefinition {
   readonly steps: readonly NamedStep[]
 }
 
-export interface NamedStep extends Step<AnyEventType, AnyEventType, unknown, AnyEvent, object> {
+export interface NamedStep extends Step {
   readonly name: string
 }
 
 /** The types of one or several event types. */
 export function typesOf(types: OneOrMore<AnyEventType> | undefined): string[] {
-  if (types === undefined) return []
-  return toArray(types).map(({ type }) => type)
+  return eventTypesOf(types).map(({ type }) => type)
+}
+
+/** One or several event types, without what only stands in the place of one; building the workflow tells of that. */
+export function eventTypesOf(types: OneOrMore<AnyEventType> | undefined): AnyEventType[] {
+  return types === undefined ? [] : toArray(types).filter(isEventType)
+}
+
+/** Whether `value` came from `defineEvent`, or is a type of the engine. */
+export function isEventType(value: unknown): value is AnyEventType {
+  return typeof value === 'function' || (typeof value === 'object' && value !== null)
+    ? 'is' in value && 'type' in value && typeof value.type === 'string'
+    : false
 }
 
 export function toArray<Item>(items: Item | readonly Item[]): readonly Item[] {

@@ -44,6 +44,18 @@ export class EventValidationError extends BlazenError {
   }
 }
 
+/** `ctx.state` does not fit the schema that the workflow declares for it. */
+export class StateValidationError extends BlazenError {
+  override name = 'StateValidationError'
+
+  constructor(
+    message: string,
+    readonly issues: readonly Issue[],
+  ) {
+    super('state_validation', message)
+  }
+}
+
 /** An event that no step accepts. */
 export class UnhandledEventError extends BlazenError {
   override name = 'UnhandledEventError'

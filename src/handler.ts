@@ -1,14 +1,32 @@
 import type { AnyActorRef } from 'xstate'
-import { fail, type InputRequest, type Run, responseType } from '../machines/index.ts'
-import { InputRequestError, RunAbortedError, RunFinishedError, UnhandledEventError } from './errors.ts'
-import { type AnyEvent, checkEvent, type InputRequestEvent } from './event.ts'
+import { fail, type InputRequest, type Paused, type Run, responseType } from '../machines/index.ts'
+import {
+  EventValidationError,
+  InputRequestError,
+  RunAbortedError,
+  RunFinishedError,
+  UnhandledEventError,
+} from './errors.ts'
+import type { SendOptions } from './context.ts'
+import { type AnyEvent, type InputRequestEvent, InputResponseEvent, isEvent } from './event.ts'
 import { LiveRun } from './live-run.ts'
+import { pausedRuns } from './paused-runs.ts'
+import type { WorkflowSnapshot } from './snapshot.ts'
 import type { RunStream, StreamOptions } from './stream.ts'
 
 /** Where a run stands. `waiting`: only a person, or an event from outside, can move it on. */
 export type RunStatus = 'running' | 'waiting' | 'pausing' | 'paused' | 'completed' | 'failed' | 'aborted'
 
 const ended: ReadonlySet<RunStatus> = new Set(['completed', 'failed', 'aborted'])
+
+export interface PauseOptions {
+  /**
+   * Whether steps that run are waited for, or aborted and run again after the resume.
+   *
+   * @default 'wait'
+   */
+  readonly inFlight?: 'wait' | 'abort'
+}
 
 /**
  * Steers one run. Nothing consumes it: any number of callers may await the result while others answer or abort.
@@ -33,8 +51,9 @@ export class WorkflowHandler<Result = unknown> {
 
   get status(): RunStatus {
     const { value, status } = this.actor.getSnapshot()
-    // An actor that somebody stopped leaves its run where it was, and nothing will move it on.
-    return status === 'stopped' ? 'aborted' : value
+    // An actor that was stopped, or that broke, leaves its run where it was, and nothing will move it on.
+    if (status === 'stopped') return 'aborted'
+    return status === 'error' && !ended.has(value) ? 'failed' : value
   }
 
   /**
@@ -53,19 +72,28 @@ export class WorkflowHandler<Result = unknown> {
 
   /** Ends the run with a `RunAbortedError`, and aborts the signals of its steps. A run that has ended is left as it is. */
   abort(reason?: unknown): void {
-    this.actor.send(fail({ kind: 'aborted', reason }))
+    if (!ended.has(this.status)) this.actor.send(fail({ kind: 'aborted', reason }))
   }
 
   /**
-   * Routes an event from outside. Resolves when the run has taken it.
+   * Routes an event from outside, at once or after a `delay`, which a restart does not forget. Resolves when the run
+   * has taken it.
    *
    * @throws EventValidationError, UnhandledEventError or RunFinishedError; the run is not disturbed.
    */
-  async sendEvent(event: AnyEvent): Promise<void> {
+  async sendEvent(event: AnyEvent, { delay }: SendOptions = {}): Promise<void> {
     this.#checkAlive()
-    const { accepted, schemas } = this.#live
+    if (!isEvent(event)) {
+      throw new EventValidationError(
+        'sendEvent expects an event: an object with a string `type`, as creators make.',
+        '',
+      )
+    }
+    const { accepted } = this.#live.blueprint
     if (!accepted.includes(event.type)) throw new UnhandledEventError(event, undefined, accepted)
-    this.actor.send(checkEvent(event, schemas.get(event.type)))
+    if (InputResponseEvent.is(event)) return this.respondToInput(event.requestId, event.response)
+    const sent = this.#live.toSent(event, undefined, delay)
+    this.actor.send(sent.dueAt === undefined ? sent.event : sent)
   }
 
   /** The questions that have no answer yet, the oldest first. */
@@ -80,14 +108,71 @@ export class WorkflowHandler<Result = unknown> {
    */
   async respondToInput(requestId: string, response: unknown): Promise<void> {
     this.#checkAlive()
-    if (!this.#run.requests.has(requestId)) {
+    const request = this.#run.requests.get(requestId)
+    if (request === undefined) {
       const open = [...this.#run.requests.keys()].map((id) => `"${id}"`).join(', ')
       throw new InputRequestError(
         `Run ${this.runId} has no open request "${requestId}": it was never asked, or it is answered. Open are: ${open || 'none'}.`,
         requestId,
       )
     }
-    this.actor.send({ type: 'blazen.answered', requestId, response: { type: responseType, requestId, response } })
+    const answer = this.#live.checkAnswer(request, response)
+    this.actor.send({ type: 'blazen.answered', requestId, response: { type: responseType, requestId, response: answer } })
+  }
+
+  /**
+   * Stops routing, and resolves to the snapshot when no step is at work any more. Steps that run are waited for, and
+   * what they return is kept until the run resumes; with `inFlight: 'abort'` they are aborted and run again then.
+   * A run that is paused gives its snapshot again.
+   *
+   * @throws RunFinishedError if the run has ended, or ends before it is paused; SessionNotSerializableError if the
+   * `sessionPausePolicy` refuses: then the run goes on.
+   */
+  async pause({ inFlight = 'wait' }: PauseOptions = {}): Promise<WorkflowSnapshot> {
+    this.#checkAlive()
+    this.actor.send({ type: 'blazen.pause', inFlight } satisfies Paused)
+    const status = await this.#reach((status) => status !== 'pausing')
+    if (ended.has(status)) throw new RunFinishedError(this.runId, status)
+    try {
+      const snapshot = this.snapshot()
+      if (this.status === 'paused') pausedRuns.set(this.runId, this.#live)
+      return snapshot
+    } catch (error) {
+      this.actor.send({ type: 'blazen.resume' })
+      throw error
+    }
+  }
+
+  /** Goes on with a paused run, here. One that is not paused is left as it is. */
+  resume(): void {
+    this.#checkAlive()
+    pausedRuns.delete(this.runId)
+    this.actor.send({ type: 'blazen.resume' })
+  }
+
+  /**
+   * The run as it is now, as plain JSON data, from which `workflow.resume` goes on in any process. The run is not
+   * disturbed. What steps have written that have not settled is not in it; they will run again.
+   *
+   * @throws SessionNotSerializableError if the `sessionPausePolicy` refuses.
+   */
+  snapshot(): WorkflowSnapshot {
+    return this.actor.getPersistedSnapshot() as unknown as WorkflowSnapshot
+  }
+
+  /** Resolves to the first status, from now on, for which `holds` is true, or with which the run ends. */
+  #reach(holds: (status: RunStatus) => boolean): Promise<RunStatus> {
+    return new Promise((resolve) => {
+      let subscription: { unsubscribe(): void } | undefined
+      const look = () => {
+        const { status } = this
+        if (!holds(status) && !ended.has(status)) return
+        subscription?.unsubscribe()
+        resolve(status)
+      }
+      subscription = this.actor.subscribe({ next: look, complete: look, error: look })
+      look()
+    })
   }
 
   #checkAlive(): void {
@@ -97,14 +182,14 @@ export class WorkflowHandler<Result = unknown> {
 
   #settle(): Promise<Result> {
     const result = new Promise<Result>((resolve, reject) => {
-      this.actor.subscribe({
-        complete: () => {
-          const { status, output } = this.actor.getSnapshot()
-          if (status === 'done') resolve(output)
-          else reject(new RunAbortedError(this.runId, 'its actor was stopped'))
-        },
-        error: reject,
-      })
+      const complete = () => {
+        const { status, output } = this.actor.getSnapshot()
+        if (status === 'done') resolve(output)
+        else reject(new RunAbortedError(this.runId, 'its actor was stopped'))
+      }
+      // Of an actor that was stopped before, a new observer is told nothing.
+      if (this.actor.getSnapshot().status === 'stopped') complete()
+      else this.actor.subscribe({ complete, error: reject })
     })
     // Whoever awaits it is told; that nobody does is no fault of the process.
     result.catch(() => {})

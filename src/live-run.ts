@@ -13,13 +13,14 @@ import {
 } from '../machines/index.ts'
 import type { ClassRegistry } from './class-codec.ts'
 import { type Duration, toMs } from './duration.ts'
-import { InputRequestError, RunOwnershipLostError } from './errors.ts'
+import { EventValidationError, InputRequestError, RunOwnershipLostError } from './errors.ts'
 import { type AnyEvent, checkEvent, type InputRequestEvent } from './event.ts'
 import { pausedRuns } from './paused-runs.ts'
 import type { Resource } from './resource.ts'
-import type { Schema } from './schema.ts'
+import { describeIssues, parse, type Schema } from './schema.ts'
 import { type LostEntry, Session } from './session.ts'
 import type { Arrived } from './snapshot.ts'
+import { checkState } from './state-schema.ts'
 import { EventStream } from './stream.ts'
 import { warn } from './warn.ts'
 
@@ -40,6 +41,7 @@ export interface Blueprint {
   readonly name: string
   readonly streamBuffer: number | undefined
   readonly resources: Readonly<Record<string, Resource>> | undefined
+  readonly stateSchema: Schema | undefined
   readonly requests: Readonly<Record<string, { readonly response: Schema }>> | undefined
   readonly schemas: ReadonlyMap<string, Schema>
   /** The event types that some step accepts. */
@@ -129,6 +131,28 @@ export class LiveRun {
     return { ...checked, dueAt: this.now() + ms } as AnyEvent
   }
 
+  /** The answer to a request, as the schema of its kind outputs it. @throws EventValidationError */
+  checkAnswer(request: InputRequest, response: unknown): unknown {
+    const { requestId, kind } = request as InputRequest & InputRequestEvent
+    const schema = kind === undefined ? undefined : this.blueprint.requests?.[kind]?.response
+    if (schema === undefined) return response
+    const parsed = parse(schema, response)
+    if (parsed.issues === undefined) return parsed.value
+    throw new EventValidationError(
+      `The answer to request "${requestId}" does not fit the schema of "${String(kind)}": ${describeIssues(parsed.issues)}. The request is still open.`,
+      responseType,
+      parsed.issues,
+    )
+  }
+
+  /** @throws StateValidationError if `ctx.state` is not what the workflow's schema says. */
+  checkState(): void {
+    const { stateSchema, name } = this.blueprint
+    if (stateSchema === undefined) return
+    const { state } = this.run
+    checkState(stateSchema, name, new Map([...state.keys()].map((key) => [key, state.get(key)])))
+  }
+
   /** Says once a run what its snapshots leave out. */
   warnOfDrop(dropped: readonly string[]): void {
     if (this.#warned) return
@@ -162,10 +186,14 @@ export class LiveRun {
   async #answer(onInput: OnInput, request: InputRequestEvent): Promise<void> {
     const { requestId } = request
     const { self } = this.scope
+    // Somebody else may have answered, or the run may have ended, while the function was at it.
+    const isOpen = () => self.getSnapshot().status === 'active' && this.run.requests.get(requestId) === request
     try {
-      const response = await onInput(request)
+      const response = this.checkAnswer(request, await onInput(request))
+      if (!isOpen()) return
       self.send({ type: 'blazen.answered', requestId, response: { type: responseType, requestId, response } })
     } catch (cause) {
+      if (!isOpen()) return
       const message = `onInput failed on request "${requestId}" ("${request.prompt}"). Have it return an answer, or leave it out and answer with respondToInput.`
       self.send(fail({ kind: 'error', error: new InputRequestError(message, requestId, { cause }) }))
     }

@@ -323,7 +323,7 @@ class Part {
 
   list<Item>(key: string, read: (part: Part) => Item): Item[] {
     const list = this.raw(key)
-    const { #path: path } = this.part(key)
+    const path = this.part(key).#path
     if (!Array.isArray(list)) throw this.wrong(key, 'an array', list)
     return list.map((item, at) => read(new Part(item, `${path}[${at}]`, this.#arriving)))
   }

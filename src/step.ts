@@ -61,31 +61,60 @@ export type StepFunction<Event, State extends object, Returned> = (
   ctx: StepContext<State>,
 ) => Returned | Promise<Returned>
 
-/** A step that was defined apart from its workflow; `.step(name, theStep)` puts it in. */
+/**
+ * A step that was defined apart from its workflow; `.step(name, theStep)` puts it in.
+ * `Step` alone is the type of any step, as in `const steps: Record<string, Step> = {}`.
+ */
 export interface Step<
   Accepts extends AnyEventType = AnyEventType,
   Emits extends AnyEventType = AnyEventType,
   Returned = unknown,
   Event = never,
-  State extends object = never,
+  Context = never,
 > {
   readonly options: StepOptions<Accepts, Emits>
-  readonly run: (event: Event, ctx: StepContext<State>) => Returned | Promise<Returned>
+  readonly run: (event: Event, ctx: Context) => Returned | Promise<Returned>
 }
+
+/** `unknown` where a step goes into a workflow: it can take the events and the state there. Else a sentence why not. */
+export type Fits<Event, Context, Given, State extends object> = [Event] extends [never]
+  ? unknown
+  : [Given] extends [Event]
+    ? [Context] extends [StepContext<infer Own>]
+      ? FitsState<Own, State>
+      : unknown
+    : 'The function of this step takes another event than what it accepts is in this workflow.'
+
+type FitsState<Own extends object, State extends object> = string extends keyof Own | keyof State
+  ? unknown
+  : [State] extends [Own]
+    ? [Own] extends [Pick<State, keyof State & keyof Own>]
+      ? unknown
+      : StateMisfit
+    : StateMisfit
+
+type StateMisfit = 'The function of this step takes another ctx.state than this workflow declares.'
 
 /** The events that a step sees for what it accepts. `Start` is what the workflow's input puts on the `StartEvent`. */
 export type Accepted<Accepts extends AnyEventType, Start> = Accepts extends { readonly type: 'blazen::StartEvent' }
   ? StartEvent<Start>
   : EventOf<Accepts>
 
-/** What a step that declares `emits` may return; anything where it does not. */
+/** The events that a step which declares `emits` may return; any where it does not. */
 export type Returnable<Emits extends AnyEventType> = AnyEventType extends Emits
-  ? AnyEvent
+  ? EventObject
   : Emits extends { readonly type: 'blazen::StopEvent' }
     ? StopEvent
     : Emits extends { readonly type: 'blazen::InputRequestEvent' }
       ? InputRequestEvent
-      : EventOf<Emits>
+      : EventOf<Emits> & NoFunction
+
+/** Refuses `return Greet`, which has a type as events do, where `return Greet({ … })` was meant. */
+interface NoFunction {
+  readonly [Symbol.hasInstance]?: never
+}
+
+interface EventObject extends AnyEvent, NoFunction {}
 
 /**
  * Defines a step apart from a workflow, so that steps can be shared and workflows built from arrays.
@@ -103,7 +132,7 @@ export function step<
 >(
   options: StepOptions<Accepts, Emits>,
   run: (event: Event, ctx: StepContext<State>) => Returned | Promise<Returned>,
-): Step<Accepts, Emits, Returned, Event, State> {
+): Step<Accepts, Emits, Returned, Event, StepContext<State>> {
   return { options, run }
 }
 
@@ -116,7 +145,7 @@ export function toRetryPolicy(options: RetryOptions, where: string): RetryPolicy
     `${where}: attempts`,
     'a whole number of at least 1',
   )
-  checkNumber(factor, factor > 0, `${where}: factor`, 'a number above 0')
+  checkNumber(factor, factor > 0 && Number.isFinite(factor), `${where}: factor`, 'a finite number above 0')
   checkNumber(jitter, jitter >= 0 && jitter <= 1, `${where}: jitter`, 'a share from 0 to 1')
   return {
     attempts,
