@@ -1,3 +1,5 @@
+import { BlazenError } from './errors.ts'
+
 /** What went wrong with a value. */
 export type CodecErrorCode =
   /** The value is live: it exists in this process only. */
@@ -17,16 +19,16 @@ export type CodecErrorCode =
  * `path` leads from the value to the part in question, as in `orders[3].customer.socket`;
  * it is empty where the value itself is meant.
  */
-export class CodecError extends Error {
-  override readonly name = 'CodecError'
+export class CodecError extends BlazenError {
+  override name = 'CodecError'
 
   constructor(
-    readonly code: CodecErrorCode,
+    override readonly code: CodecErrorCode,
     message: string,
     readonly path = '',
     options?: ErrorOptions,
   ) {
-    super(message, options)
+    super(code, message, options)
   }
 }
 

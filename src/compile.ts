@@ -33,12 +33,13 @@ import {
   UnhandledEventError,
 } from './errors.ts'
 import { type AnyEvent, checkEvent, InputResponseEvent, isEvent } from './event.ts'
-import { type Arrival, type Blueprint, LiveRun, type OnInput } from './live-run.ts'
+import { type Arrival, type Blueprint, LiveRun, type OnInput, pausedRuns } from './live-run.ts'
 import { migrate } from './migration.ts'
 import { describeIssues, type Issue, parse, type Schema } from './schema.ts'
 import { checkNumber, toRetryPolicy } from './step.ts'
-import { pausedRuns } from './paused-runs.ts'
-import { type Arrived, checkTop, fromSnapshot, toSnapshot, type WorkflowSnapshot } from './snapshot.ts'
+import type { WorkflowSnapshot } from './snapshot.ts'
+import { type Arrived, checkTop, fromSnapshot } from './snapshot-read.ts'
+import { toSnapshot } from './snapshot-write.ts'
 import { checkState, initialState } from './state-schema.ts'
 import { findWiringProblems } from './wiring.ts'
 
@@ -49,6 +50,7 @@ export class RunInput {
     readonly start: AnyEvent,
     readonly timeoutMs?: number,
     readonly onInput?: OnInput,
+    readonly signal?: AbortSignal,
   ) {}
 }
 
@@ -67,6 +69,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
   const { name, options } = definition
   const problems = findWiringProblems(definition)
   const steps = definition.steps.flatMap((step) => attempt(problems, () => toStepConfig(step, definition)))
+  attempt(problems, () => checkBuffer(options.streamBuffer))
   const [timeoutMs] = attempt(problems, () => optionalMs(options.timeout, 'timeout'))
   if (problems.length > 0) throw new DefinitionError(`Workflow "${name}"`, problems)
 
@@ -95,7 +98,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
         timeoutMs: given.timeoutMs ?? timeoutMs,
         inline: onInput !== undefined,
         state: initialState(options.state, name, blueprint.classes),
-        local: { onInput } satisfies Arrival,
+        local: { onInput, signal: given.signal } satisfies Arrival,
       }
     },
     restore: (snapshot) => {
@@ -105,7 +108,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
     },
     persist: (picture, run) => pack(picture, run, definition, blueprint),
     open: (run, scope) => new LiveRun(blueprint, run, scope, run.local as Arrival),
-    prepare: () => undefined,
+    prepare: (run) => LiveRun.of(run).prepare(),
     close: (run) => LiveRun.of(run).close(),
     ask: (run, request) => LiveRun.of(run).ask(request),
     expire,
@@ -200,7 +203,7 @@ function toEvents(returned: unknown, attempt: Attempt): readonly AnyEvent[] {
       return [live.check(returned)]
     }
     if (!Array.isArray(returned)) throw new StepReturnError(step, event, describe(returned))
-    return returned.map((each, at) => {
+    return Array.from(returned, (each, at) => {
       if (!isEvent(each)) throw new StepReturnError(step, event, `an array with ${describe(each)} at place ${at}`)
       if (each.type === stopType) live.checkState()
       return live.check(each)
@@ -241,7 +244,7 @@ function admit(run: Run, event: AnyEvent, schemas: ReadonlyMap<string, Schema>):
     if (InputResponseEvent.is(event)) return toAnswer(run, event)
     return checkEvent(event, schemas.get(event.type))
   } catch (error) {
-    LiveRun.of(run).write({ type: 'blazen::EventRefused', event, error } as AnyEvent)
+    if (run.local instanceof LiveRun) run.local.write({ type: 'blazen::EventRefused', event, error } as AnyEvent)
     return undefined
   }
 }
@@ -318,6 +321,11 @@ function toError(failure: Failure, { id, collections }: Run, accepted: readonly 
 function stopReason({ id, failure }: Run): unknown {
   if (failure?.kind === 'aborted') return new RunAbortedError(id, failure.reason)
   return new DOMException(`Run ${id} has ended without this step.`, 'AbortError')
+}
+
+function checkBuffer(streamBuffer: number | undefined): void {
+  if (streamBuffer === undefined) return
+  checkNumber(streamBuffer, Number.isInteger(streamBuffer) && streamBuffer >= 1, 'streamBuffer', 'a whole number of at least 1')
 }
 
 function optionalMs(duration: Duration | undefined, where: string): number | undefined {

@@ -263,10 +263,10 @@ export class FatalError extends Error {
 
 /** A thrown value in a few words. */
 function describeThrown(thrown: unknown): string {
-  if (thrown instanceof Error) return thrown.message || thrown.name
   try {
+    if (thrown instanceof Error) return thrown.message || thrown.name
     return typeof thrown === 'string' ? thrown : (JSON.stringify(thrown) ?? String(thrown))
   } catch {
-    return Object.prototype.toString.call(thrown)
+    return 'a value that cannot be read'
   }
 }

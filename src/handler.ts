@@ -9,8 +9,7 @@ import {
 } from './errors.ts'
 import type { SendOptions } from './context.ts'
 import { type AnyEvent, type InputRequestEvent, InputResponseEvent, isEvent } from './event.ts'
-import { LiveRun } from './live-run.ts'
-import { pausedRuns } from './paused-runs.ts'
+import { LiveRun, pausedRuns } from './live-run.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
 import type { RunStream, StreamOptions } from './stream.ts'
 

@@ -1,5 +1,6 @@
 export type { StepContext } from './context.ts'
 export { type ClassCodec, classCodec, registerClass } from './class-codec.ts'
+export { CodecError, type CodecErrorCode } from './codec-error.ts'
 export type { WorkflowOptions } from './definition.ts'
 export type { Duration } from './duration.ts'
 export * from './errors.ts'

@@ -15,11 +15,10 @@ import type { ClassRegistry } from './class-codec.ts'
 import { type Duration, toMs } from './duration.ts'
 import { EventValidationError, InputRequestError, RunOwnershipLostError } from './errors.ts'
 import { type AnyEvent, checkEvent, type InputRequestEvent } from './event.ts'
-import { pausedRuns } from './paused-runs.ts'
 import type { Resource } from './resource.ts'
 import { describeIssues, parse, type Schema } from './schema.ts'
 import { type LostEntry, Session } from './session.ts'
-import type { Arrived } from './snapshot.ts'
+import type { Arrived } from './snapshot-read.ts'
 import { checkState } from './state-schema.ts'
 import { EventStream } from './stream.ts'
 import { warn } from './warn.ts'
@@ -30,6 +29,7 @@ export type OnInput = (request: InputRequestEvent) => unknown
 /** What a run brings into its process. */
 export interface Arrival {
   readonly onInput: OnInput | undefined
+  readonly signal?: AbortSignal | undefined
   /** What came out of a snapshot beside the run itself. */
   readonly arrived?: Arrived | undefined
   /** The same run, paused in this process. */
@@ -54,6 +54,7 @@ export class LiveRun {
   readonly stream: EventStream
   readonly session: Session
   readonly #onInput: OnInput | undefined
+  readonly #signal: AbortSignal | undefined
   #warned = false
   readonly #lostState = new Map<string, LostEntry>()
 
@@ -61,11 +62,12 @@ export class LiveRun {
     readonly blueprint: Blueprint,
     readonly run: Run,
     readonly scope: AnyActorScope,
-    { onInput, arrived, previous }: Arrival,
+    { onInput, signal, arrived, previous }: Arrival,
   ) {
     this.stream = new EventStream(blueprint.streamBuffer ?? 65_536)
     this.session = new Session(scope.system, run.id, blueprint.resources)
     this.#onInput = onInput
+    this.#signal = signal
     if (arrived === undefined) return
     for (const { key, value, step, at } of arrived.session) this.session.put(key, { value, step, at })
     this.session.lose(arrived.lost.session)
@@ -125,6 +127,7 @@ export class LiveRun {
   check(event: AnyEvent): AnyEvent {
     const checked = checkEvent(event, this.blueprint.schemas.get(event.type))
     if (event.type !== requestType) return checked
+    checkRequest(checked as Partial<InputRequestEvent>)
     const { timeout, dueAt } = checked as InputRequest & InputRequestEvent
     if (timeout === undefined || dueAt !== undefined) return checked
     const ms = toMs(timeout, 'InputRequestEvent: timeout', Number.MAX_SAFE_INTEGER)
@@ -151,6 +154,11 @@ export class LiveRun {
     if (stateSchema === undefined) return
     const { state } = this.run
     checkState(stateSchema, name, new Map([...state.keys()].map((key) => [key, state.get(key)])))
+  }
+
+  /** What has to be done before any step runs. A run that is aborted before it began never begins. */
+  prepare(): Promise<void> | undefined {
+    return this.#signal?.aborted ? new Promise(() => {}) : undefined
   }
 
   /** Says once a run what its snapshots leave out. */
@@ -198,4 +206,19 @@ export class LiveRun {
       self.send(fail({ kind: 'error', error: new InputRequestError(message, requestId, { cause }) }))
     }
   }
+}
+
+/**
+ * The runs that are paused in this process, by id. Resumed from their snapshot here, they get their live values back;
+ * so these are held until the run goes on, or is aborted.
+ */
+export const pausedRuns = new Map<string, LiveRun>()
+
+/** Requests that were written out by hand are checked like those of their creator. @throws EventValidationError */
+function checkRequest({ requestId, prompt }: Partial<InputRequestEvent>): void {
+  if (typeof requestId === 'string' && typeof prompt === 'string') return
+  throw new EventValidationError(
+    `An input request has to have a text as \`requestId\` and as \`prompt\`, got ${typeof requestId} and ${typeof prompt}. Make it with InputRequestEvent({ prompt }).`,
+    requestType,
+  )
 }

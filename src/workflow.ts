@@ -133,7 +133,7 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
     const { machine } = this
     const start = toStartEvent(this.#definition, input)
     const timeoutMs = timeout === undefined ? undefined : toMs(timeout, 'run: timeout')
-    const actor = createActor(machine, { input: new RunInput(runId, start, timeoutMs, onInput) as never })
+    const actor = createActor(machine, { input: new RunInput(runId, start, timeoutMs, onInput, signal) as never })
     actor.start()
     const handler = new WorkflowHandler<Result>(actor)
     if (signal !== undefined) abortOn(signal, handler)

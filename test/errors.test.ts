@@ -31,6 +31,18 @@ describe('an error class', () => {
     StalledError: [new library.StalledError('r', []), 'stalled'],
     InputRequestError: [new library.InputRequestError('m', 'q'), 'input_request'],
     RunFinishedError: [new library.RunFinishedError('r', 'failed'), 'run_finished'],
+    RunOwnershipLostError: [new library.RunOwnershipLostError('r'), 'run_ownership_lost'],
+    SessionEntryLostError: [
+      new library.SessionEntryLostError('session', { key: 'db', step: 's', at: 0 }),
+      'session_entry_lost',
+    ],
+    SessionNotSerializableError: [
+      new library.SessionNotSerializableError('r', 'hard_error', [{ where: 'ctx.session "db"', holds: 'a function' }]),
+      'session_not_serializable',
+    ],
+    SnapshotError: [new library.SnapshotError('m'), 'snapshot'],
+    StateValidationError: [new library.StateValidationError('m', []), 'state_validation'],
+    CodecError: [new library.CodecError('live', 'm'), 'live'],
   }
   test.each(Object.entries(errors))('%s has its name, a code and a message', (name, [error, code]) => {
     expect(error).toBeInstanceOf(BlazenError)

@@ -340,7 +340,7 @@ describe('a persisted snapshot', () => {
     const busy = workflow('busy', { timeout: '1h' })
       .step('begin', { accepts: StartEvent }, (_event, ctx) => {
         ctx.set('count', 1)
-        ctx.session.set('live', () => {})
+        ctx.session.set('cache', new Map([['a', 1]]))
         return [Job({ n: 1 }), Job({ n: 2 }), InputRequestEvent({ requestId: 'r', prompt: '?' })]
       })
       .step('job', { accepts: Job, concurrency: 1, timeout: '1h' }, async (_event, ctx) => {

@@ -1,5 +1,5 @@
-import { type ActorRefFrom, createActor, SimulatedClock, toPromise } from 'xstate'
 import type { WorkflowMachine } from 'blazen-xstate/machines'
+import { type ActorRefFrom, createActor, SimulatedClock, toPromise } from 'xstate'
 import { turns } from './waiting.ts'
 
 /** A run whose time passes only when the test says so. */

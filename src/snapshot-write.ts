@@ -1,0 +1,166 @@
+import { Execution, type Failure, type InputRequest, type RunData, type RunPicture, type Timer } from '../machines/index.ts'
+import type { ClassRegistry } from './class-codec.ts'
+import { CodecError } from './codec-error.ts'
+import { type PersistedValue, persist, read, refusalOf, revive, type Stored, store } from './codec.ts'
+import { SessionNotSerializableError } from './errors.ts'
+import type { AnyEvent } from './event.ts'
+import { storeFailure } from './failure.ts'
+import type { LostEntry, SessionEntry, SessionPausePolicy } from './session.ts'
+
+import type { PersistedEntry, PersistedFailure, PersistedTimer, SnapshotContext, WorkflowSnapshot } from './snapshot.ts'
+
+/** What a snapshot is taken of, beside the run. */
+export interface Departing {
+  readonly workflow: string
+  readonly version: string | undefined
+  readonly policy: SessionPausePolicy
+  readonly classes: ClassRegistry
+  readonly session: ReadonlyMap<string, SessionEntry>
+  /** What earlier snapshots have left out, and nobody has set again. */
+  readonly lostSession: readonly LostEntry[]
+  readonly lostState: readonly LostEntry[]
+  /** Called once a run, with what was dropped. */
+  readonly onDrop: (dropped: readonly string[]) => void
+}
+
+/**
+ * The snapshot of a run.
+ *
+ * @throws SessionNotSerializableError with everything that the policy does not let go.
+ */
+export function toSnapshot({ status, value, data }: RunPicture, departing: Departing): WorkflowSnapshot {
+  const pack = new Packer(departing)
+  const session = pack.session(departing.session)
+  const state = pack.state(data.state)
+  const result = status === 'done' ? pack.value(store(data.result, departing.classes), 'the result') : undefined
+  const context: SnapshotContext = {
+    state,
+    session,
+    lost: { state: [...departing.lostState, ...pack.lostState], session: [...departing.lostSession, ...pack.lostSession] },
+    executions: data.open.map(({ id, step, event, attempt, sent, spent, dueAt = null }) => ({
+      id,
+      step,
+      event: pack.event(event, `the "${event.type}" of step "${step}"`),
+      attempt,
+      sent,
+      spent,
+      dueAt,
+    })),
+    executionsMade: data.executions,
+    queue: data.queue.map((event) => pack.event(event, `the queued "${event.type}"`)),
+    requests: data.requests.map((request) => pack.event(request, `the request "${request.requestId}"`)),
+    timers: data.timers.map((timer) => pack.timer(timer)),
+    timersMade: data.timersMade,
+    collections: [...data.collections].map(([type, collected]) => [
+      type,
+      collected.map(({ by, event }) => ({ by, event: pack.event(event, `the collected "${type}"`) })),
+    ]),
+    timeoutMs: data.timeoutMs ?? null,
+    timeLeftMs: data.timeLeftMs ?? null,
+    ...(result === undefined || 'json' in result ? {} : { result }),
+    ...(data.failure === undefined ? {} : { failure: pack.failure(data.failure) }),
+  }
+  pack.done(data.id)
+  const { workflow, version = null } = departing
+  const output = result !== undefined && 'json' in result ? { output: result.json } : {}
+  return { format: 1, workflow, version, runId: data.id, status, value: String(value), context, ...output }
+}
+
+/** Encodes what a run holds, under its pause policy. */
+class Packer {
+  readonly lostState: LostEntry[] = []
+  readonly lostSession: LostEntry[] = []
+  readonly #departing: Departing
+  readonly #refused: { where: string; holds: string }[] = []
+  readonly #dropped: string[] = []
+
+  constructor(departing: Departing) {
+    this.#departing = departing
+  }
+
+  session(entries: ReadonlyMap<string, SessionEntry>): PersistedEntry[] {
+    const { policy, classes } = this.#departing
+    const kept: PersistedEntry[] = []
+    for (const [key, { value, step, at }] of entries) {
+      const where = `ctx.session "${key}" (set by step "${step}")`
+      const stored = store(value, classes)
+      if (policy === 'hard_error') {
+        this.#refused.push({ where, holds: 'a session entry' })
+      } else if (policy === 'warn_drop') {
+        this.#dropped.push(where)
+        this.lostSession.push({ key, step, at })
+      } else if (this.#keeps(stored, where)) {
+        kept.push({ key, step, at, value: persist(stored) })
+      }
+    }
+    return kept
+  }
+
+  state(entries: ReadonlyMap<string, unknown>): [string, PersistedValue][] {
+    const kept: [string, PersistedValue][] = []
+    for (const [key, value] of entries) {
+      const stored = value as Stored
+      if (this.#keeps(stored, `ctx.state "${key}"`)) kept.push([key, persist(stored)])
+      else this.lostState.push({ key, step: '', at: Date.now() })
+    }
+    return kept
+  }
+
+  value(stored: Stored, where: string): PersistedValue {
+    return this.#keeps(stored, where) ? persist(stored) : { json: null }
+  }
+
+  /** An event; live fields of it are left out where the policy says so. */
+  event(event: AnyEvent, where: string): PersistedValue {
+    const { classes } = this.#departing
+    const stored = store(event, classes)
+    if (refusalOf(stored) === undefined) return persist(stored)
+    const kept = Object.entries(event).filter(([field, value]) => this.#keeps(store(value, classes), `${where}, ${field},`))
+    return persist(store(Object.fromEntries(kept), classes))
+  }
+
+  timer({ id, dueAt, event, requestId }: Timer): PersistedTimer {
+    return {
+      id,
+      dueAt,
+      ...(event === undefined ? {} : { event: this.event(event, `the delayed "${event.type}"`) }),
+      ...(requestId === undefined ? {} : { requestId }),
+    }
+  }
+
+  failure(failure: Failure): PersistedFailure {
+    const { kind, event, request, cause, reason, error, ...fields } = { ...noFailure, ...failure }
+    const { classes } = this.#departing
+    const about = event ?? request
+    const thrown = cause ?? reason ?? error
+    return {
+      kind,
+      fields: persist(store(fields, classes)),
+      ...(about === undefined ? {} : { event: this.event(about, `the failed "${about.type}"`) }),
+      ...(thrown === undefined ? {} : { thrown: persist(storeFailure(thrown, classes)) }),
+    }
+  }
+
+  /** @throws SessionNotSerializableError */
+  done(runId: string): void {
+    const { policy, onDrop } = this.#departing
+    if (this.#refused.length > 0) throw new SessionNotSerializableError(runId, policy, this.#refused)
+    if (this.#dropped.length > 0) onDrop(this.#dropped)
+  }
+
+  #keeps(stored: Stored, where: string): boolean {
+    const refusal = refusalOf(stored)
+    if (refusal === undefined) return true
+    if (this.#departing.policy === 'warn_drop') this.#dropped.push(where)
+    else this.#refused.push({ where, holds: refusal.path === '' ? refusal.what : `${refusal.what} at ${refusal.path}` })
+    return false
+  }
+}
+
+const noFailure = {
+  event: undefined as AnyEvent | undefined,
+  request: undefined as InputRequest | undefined,
+  cause: undefined as unknown,
+  reason: undefined as unknown,
+  error: undefined as unknown,
+}
