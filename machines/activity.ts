@@ -101,7 +101,7 @@ export class Activity {
     const promise = returned instanceof Promise ? returned : Promise.resolve(returned)
     promise.then(
       (value) => this.#succeed(attempt, value),
-      (error) => this.#fail(attempt, error, step.toFailure(error, attempt)),
+      (error) => this.#fail(attempt, error, this.#toFailure(error, attempt)),
     )
   }
 
@@ -142,10 +142,20 @@ export class Activity {
     try {
       if (retry !== undefined && attempt.number < retry.attempts && retry.when(error, attempt.number)) final = undefined
     } catch (thrown) {
-      final = this.step.toFailure(thrown, attempt)
+      final = this.#toFailure(thrown, attempt)
     }
     if (final !== undefined) this.#giveUp(attempt, final)
     else if (retry !== undefined) this.#retry(attempt, error, computeDelay(retry, attempt.number, Math.random()))
+  }
+
+  /** Whatever was thrown, and whatever looking at it does, the run must hear of it. */
+  #toFailure(error: unknown, attempt: Attempt): Failure {
+    try {
+      return this.step.toFailure(error, attempt)
+    } catch {
+      const { step, event } = attempt.execution
+      return { kind: 'step', step, event, attempt: attempt.number, cause: error }
+    }
   }
 
   #retry(attempt: Attempt, error: unknown, delayMs: number): void {

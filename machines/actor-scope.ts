@@ -38,3 +38,13 @@ export function clockOf(actor: Pick<AnyActorRef, 'system'>): Clock {
 export function now(clock: Clock): number {
   return clock.now?.() ?? Date.now()
 }
+
+/**
+ * Keeps XState from throwing the error of this actor globally for want of an observer that takes it; those that do are
+ * told. To be called when the actor is about to end.
+ */
+export function keepErrorLocal(actor: AnyActorRef): void {
+  actor.subscribe({ error: () => {} })
+  const { observers } = actor as unknown as { readonly observers: Iterable<{ error?: (error: unknown) => void }> }
+  for (const observer of observers) observer.error ??= () => {}
+}

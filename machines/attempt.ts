@@ -45,7 +45,7 @@ export class Attempt {
   discard(): void {
     this.over = true
     if (this.writes !== undefined) this.run.state.discard(this.writes)
-    if (this.collected !== undefined) uncollect(this.run.collections, this.collected)
+    if (this.collected !== undefined) uncollect(this.run.collections, this.execution, this.collected)
     this.writes = undefined
     this.collected = undefined
   }

@@ -27,27 +27,30 @@ export function collect(
   count: number,
 ): RoutedEvent[] | undefined {
   const { type, event } = execution
-  let waiting = collections.get(type)
-  if (waiting === undefined) collections.set(type, (waiting = []))
+  const waiting = collections.get(type) ?? []
   let entry = log.find((each) => each.type === type)
   if (entry === undefined) {
     entry = { type, added: execution.spent ? undefined : { by: execution.id, event }, taken: [] }
     log.push(entry)
     if (entry.added !== undefined) waiting.push(entry.added)
+    if (waiting.length > 0) collections.set(type, waiting)
   }
   if (waiting.length < count) return undefined
   const taken = waiting.splice(0, count)
-  entry.taken.push(...taken)
+  entry.taken = entry.taken.concat(taken)
   if (waiting.length === 0) collections.delete(type)
   return taken.map((each) => each.event)
 }
 
-/** Gives back what the attempt took, in its old order, and removes what it added. */
-export function uncollect(collections: Collections, log: readonly Collecting[]): void {
+/**
+ * Gives back what the attempt of `execution` took, in its old order, and removes what it added. What another has taken
+ * meanwhile stays with that one, and is not added again.
+ */
+export function uncollect(collections: Collections, execution: Execution, log: readonly Collecting[]): void {
   for (const { type, added, taken } of log) {
-    const waiting = [...taken, ...(collections.get(type) ?? [])]
-      .filter((each) => each !== added)
-      .sort((a, b) => a.by - b.by)
+    const given = [...taken, ...(collections.get(type) ?? [])]
+    if (added !== undefined && !given.includes(added)) execution.spent = true
+    const waiting = given.filter((each) => each !== added).sort((a, b) => a.by - b.by)
     if (waiting.length > 0) collections.set(type, waiting)
     else collections.delete(type)
   }

@@ -1,7 +1,7 @@
 import type { AnyActorScope, AnyEventObject } from 'xstate'
 import { relay } from './actor-scope.ts'
 import { type Execution, type RoutedEvent, stopType } from './execution.ts'
-import { ownedBy, type Routes, type Run, route, type Sent, type Settled, settle } from './run.ts'
+import { type Routes, type Run, route, type Sent, type Settled, settle } from './run.ts'
 import type { WorkflowMachine, WorkflowMachineSnapshot } from './workflow-config.ts'
 
 type Snapshot = WorkflowMachineSnapshot<unknown>
@@ -10,14 +10,17 @@ type Snapshot = WorkflowMachineSnapshot<unknown>
  * From logic to logic: while a run is running, events that only open executions are folded and handed to the step
  * actors at once, without a macrostep, which costs several times as much. Everything else goes to the statechart, and
  * what it declares stays the meaning: both ways lead to the same run (`test/fast-path.test.ts` holds them equal).
+ * So does what comes from anybody but the owner of the run: a pure `transition` gets the actions that the chart names.
  */
 export function withFastPath(machine: WorkflowMachine, routes: Routes): WorkflowMachine {
   const chart = machine.transition
   machine.transition = (snapshot, event, scope) => {
-    if (snapshot.value !== 'running' || snapshot.status !== 'active') return chart(snapshot, event, scope)
+    const { run } = snapshot.context
+    if (snapshot.value !== 'running' || snapshot.status !== 'active' || run.owner !== scope.self) {
+      return chart(snapshot, event, scope)
+    }
     const opened: Execution[] = []
-    const run = fold(snapshot.context.run, routes, event, scope, opened)
-    if (run === undefined) return chart(snapshot, event, scope)
+    if (!fold(run, routes, event, opened)) return chart(snapshot, event, scope)
     const next = moved(snapshot, run)
     if (isStop(event)) return chart(next, event.events[0], scope)
     if (run.open.size === 0) return chart(next, { type: 'blazen.check' }, scope)
@@ -57,38 +60,29 @@ export function deliver(scope: AnyActorScope, snapshot: Snapshot, executions: It
   }
 }
 
-/** The run after the event, or `undefined` for an event that is not only routing. */
-function fold(
-  before: Run,
-  routes: Routes,
-  event: AnyEventObject,
-  scope: AnyActorScope,
-  opened: Execution[],
-): Run | undefined {
+/** Changes the run by the event; false, with nothing changed, for an event that is not only routing. */
+function fold(run: Run, routes: Routes, event: AnyEventObject, opened: Execution[]): boolean {
   switch (event.type) {
     case 'blazen.settled': {
       const settled = event as Settled
-      if (!before.open.has(settled.execution)) return undefined
-      if (!isStop(settled) && !areRouted(routes, settled.events)) return undefined
-      const run = ownedBy(before, scope.self)
+      if (!run.open.has(settled.execution)) return false
+      if (!isStop(settled) && !areRouted(routes, settled.events)) return false
       settle(run, settled)
       if (!isStop(settled)) for (const each of settled.events) route(run, routes, each, opened)
-      return run
+      return true
     }
     case 'blazen.sent': {
       const sent = event as Sent
-      if (!before.open.has(sent.execution) || !routes.has(sent.event.type)) return undefined
-      const run = ownedBy(before, scope.self)
       const execution = run.open.get(sent.execution)
-      if (execution !== undefined) execution.sent++
+      if (execution === undefined || !routes.has(sent.event.type)) return false
+      execution.sent++
       route(run, routes, sent.event, opened)
-      return run
+      return true
     }
     default: {
-      if (!routes.has(event.type)) return undefined
-      const run = ownedBy(before, scope.self)
+      if (!routes.has(event.type)) return false
       route(run, routes, event, opened)
-      return run
+      return true
     }
   }
 }

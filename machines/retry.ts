@@ -15,6 +15,9 @@ export interface RetryPolicy {
  * Milliseconds to wait after attempt `attempt` (from 1) has failed. `random` is a number from 0 up to 1.
  */
 export function computeDelay(policy: RetryPolicy, attempt: number, random: number): number {
+  // Zero times a factor that has grown to infinity would be no number.
+  if (policy.delayMs === 0) return 0
   const exact = Math.min(policy.delayMs * policy.factor ** (attempt - 1), policy.maxDelayMs)
-  return Math.round(Math.max(0, exact * (1 + policy.jitter * (2 * random - 1))))
+  const spread = exact * (1 + policy.jitter * (2 * random - 1))
+  return Math.round(Math.min(spread, policy.maxDelayMs))
 }

@@ -1,5 +1,5 @@
 import type { AnyActorRef, AnyActorScope, AnyEventObject, Snapshot } from 'xstate'
-import { clockOf, now } from './actor-scope.ts'
+import { clockOf, keepErrorLocal, now } from './actor-scope.ts'
 import { deliver, isStop, moved } from './fast-path.ts'
 import { createRun, type Routes, type Run, route, timedOut } from './run.ts'
 import { createStepActor } from './step-actor.ts'
@@ -83,7 +83,7 @@ function ended(snapshot: RunSnapshot, config: WorkflowConfig, scope: AnyActorSco
   const { run } = snapshot.context
   scope.defer(() => config.close(run))
   if (snapshot.status !== 'done' || run.failure === undefined) return snapshot
-  // XState throws an error that nobody observes globally; here whoever wants to know asks the handler, or observes.
-  scope.self.subscribe({ error: () => {} })
+  // Whoever wants to know asks the handler, or observes; that nobody does is no fault of the process.
+  keepErrorLocal(scope.self)
   return { ...snapshot, status: 'error', output: undefined, error: config.toError(run.failure, run) } as RunSnapshot
 }

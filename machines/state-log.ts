@@ -46,10 +46,13 @@ export class StateLog {
     writes.set(key, value)
   }
 
-  /** Makes the writes part of the run. */
+  /** Makes the writes part of the run. Older ones to the same keys are void then, also if they commit later. */
   commit(writes: Writes): void {
-    this.discard(writes)
     for (const [key, value] of writes) {
+      const layers = this.#pending.get(key) ?? []
+      const older = layers.splice(0, layers.indexOf(writes) + 1)
+      for (const each of older) if (each !== writes) each.delete(key)
+      if (layers.length === 0) this.#pending.delete(key)
       if (value === deleted) this.committed.delete(key)
       else this.committed.set(key, value)
     }

@@ -1,12 +1,78 @@
 import type { Duration } from './duration.ts'
-import type { AnyEvent, AnyEventType, InputRequestEvent } from './event.ts'
+import type { AnyEventType, InputRequestEvent } from './event.ts'
 import type { Schema } from './schema.ts'
-import type { OneOrMore, RetryOptions, Step } from './step.ts'
+
+/** One event type, or several. */
+export type OneOrMore<Type> = Type | readonly Type[]
+
+/** How a failed attempt is made again. */
+export interface RetryOptions {
+  /** All tries, the first included: a whole number from 1. */
+  readonly attempts: number
+  /**
+   * How long to wait after the first failed attempt.
+   *
+   * @default 0
+   */
+  readonly delay?: Duration
+  /**
+   * By how much each wait is longer than the one before.
+   *
+   * @default 2
+   */
+  readonly factor?: number
+  /** The longest wait. No limit when left out. */
+  readonly maxDelay?: Duration
+  /**
+   * The share of a wait, from 0 to 1, by which it may be shorter or longer, at random.
+   *
+   * @default 0
+   */
+  readonly jitter?: number
+  /** Whether this error is worth another attempt. A `FatalError` never is. */
+  readonly when?: (error: unknown, attempt: number) => boolean
+}
+
+export interface StepOptions<Accepts extends AnyEventType = AnyEventType, Emits extends AnyEventType = AnyEventType> {
+  /** What the step is called for. */
+  readonly accepts: OneOrMore<Accepts>
+  /** What it returns or sends. When all steps say so, building the workflow checks the wiring whole. */
+  readonly emits?: OneOrMore<Emits>
+  /**
+   * How many events of one run it may work on at once; the others wait, in order. At least 1.
+   *
+   * @default Infinity
+   */
+  readonly concurrency?: number
+  /** How long one attempt may take, from when it starts. */
+  readonly timeout?: Duration
+  /** Goes before the workflow's. */
+  readonly retry?: RetryOptions
+}
+
+/**
+ * A step that was defined apart from its workflow; `.step(name, theStep)` puts it in.
+ * `Step` alone is the type of any step, as in `const steps: Record<string, Step> = {}`.
+ */
+export interface Step<
+  Accepts extends AnyEventType = AnyEventType,
+  Emits extends AnyEventType = AnyEventType,
+  Returned = unknown,
+  Event = never,
+  Context = never,
+> {
+  readonly options: StepOptions<Accepts, Emits>
+  readonly run: (event: Event, ctx: Context) => Returned | Promise<Returned>
+}
 
 /** Answers an input request in this process. What it returns, or resolves to, is the response. */
 export type OnInput = (request: InputRequestEvent) => unknown
 
-export interface WorkflowOptions<Input extends Schema = Schema, State extends Schema = Schema> {
+export interface WorkflowOptions<
+  Input extends Schema = Schema,
+  State extends Schema<unknown, object> = Schema<unknown, object>,
+  External extends AnyEventType = AnyEventType,
+> {
   /** The schema of the input: checked, and completed with defaults, before a run starts. */
   readonly input?: Input
   /** The schema of `ctx.state`: its type, and its defaults. */
@@ -30,7 +96,7 @@ export interface WorkflowOptions<Input extends Schema = Schema, State extends Sc
    */
   readonly streamBuffer?: number
   /** Event types that come from outside, so that no step has to emit them. */
-  readonly external?: OneOrMore<AnyEventType>
+  readonly external?: OneOrMore<External>
   /** Answers input requests in this process. */
   readonly onInput?: OnInput
 }
@@ -42,14 +108,25 @@ export interface WorkflowDefinition {
   readonly steps: readonly NamedStep[]
 }
 
-export interface NamedStep extends Step<AnyEventType, AnyEventType, unknown, AnyEvent, object> {
+export interface NamedStep extends Step {
   readonly name: string
 }
 
 /** The types of one or several event types. */
 export function typesOf(types: OneOrMore<AnyEventType> | undefined): string[] {
-  if (types === undefined) return []
-  return toArray(types).map(({ type }) => type)
+  return eventTypesOf(types).map(({ type }) => type)
+}
+
+/** One or several event types, without what only stands in the place of one; building the workflow tells of that. */
+export function eventTypesOf(types: OneOrMore<AnyEventType> | undefined): AnyEventType[] {
+  return types === undefined ? [] : toArray(types).filter(isEventType)
+}
+
+/** Whether `value` came from `defineEvent`, or is a type of the engine. */
+export function isEventType(value: unknown): value is AnyEventType {
+  return typeof value === 'function' || (typeof value === 'object' && value !== null)
+    ? 'is' in value && 'type' in value && typeof value.type === 'string'
+    : false
 }
 
 export function toArray<Item>(items: Item | readonly Item[]): readonly Item[] {

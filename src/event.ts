@@ -31,7 +31,7 @@ export interface AnyEventType {
 /** The events of an event type, or of several: `EventOf<typeof Greet>`. */
 export type EventOf<Types extends AnyEventType> = Types extends { is(event: unknown): event is infer Event }
   ? Event
-  : never
+  : AnyEvent
 
 /**
  * Defines an event: its type, and the schema of its data (anything that speaks Standard Schema).
@@ -40,7 +40,8 @@ export type EventOf<Types extends AnyEventType> = Types extends { is(event: unkn
  * gives the data a type and checks nothing; write `defineEvent('Greet', typeOnly<{ name: string }>())` to have
  * the compiler check the wiring of such an event too.
  *
- * @throws BlazenError (`event_type`) for a type that is empty, holds `*`, or begins with `xstate.`, `blazen.` or `blazen::`.
+ * @throws BlazenError (`event_type`) for a type that is empty, holds `*`, or begins with `xstate.`, `blazen.` or
+ * `blazen::`; (`event_schema`) for a schema that does not speak Standard Schema.
  *
  * @example
  * const Greet = defineEvent('Greet', z.object({ name: z.string() }))
@@ -55,7 +56,14 @@ export function defineEvent<Data extends object>(type: string): EventType<string
 export function defineEvent(type: string, schema?: Schema): EventType {
   const problem = findTypeProblem(type)
   if (problem !== undefined) {
-    throw new BlazenError('event_type', `The event type ${JSON.stringify(type)} ${problem}. Choose another name.`)
+    const got = typeof type === 'string' ? `"${type}"` : String(type)
+    throw new BlazenError('event_type', `The event type ${got} ${problem}. Choose another name.`)
+  }
+  if (schema !== undefined && typeof schema?.['~standard']?.validate !== 'function') {
+    throw new BlazenError(
+      'event_schema',
+      `The schema of "${type}" does not speak Standard Schema: expected one of zod, valibot, arktype or the like, or \`typeOnly<{ … }>()\`.`,
+    )
   }
   return createEventType(type, schema)
 }
@@ -67,20 +75,24 @@ function findTypeProblem(type: unknown): string | undefined {
   return taken === undefined ? undefined : `begins with "${taken}", which is kept for the engine`
 }
 
-/** Events that were made, and so checked, by their creator in this process. */
-const made = new WeakSet<object>()
+/** Events that were parsed in this process, each with the schema that did it: none is parsed twice. */
+const parsedBy = new WeakMap<object, Schema>()
 
 function createEventType(type: string, schema: Schema | undefined): EventType {
   const create = (data?: object): WorkflowEvent => {
     if (schema === undefined) return withType(type, data ?? {})
-    const event = withType(type, parseData(type, schema, data ?? {}))
-    made.add(event)
-    return event
+    return parseEvent(type, schema, data ?? {})
   }
   return Object.assign(create, { type, schema, is: (event: unknown): event is WorkflowEvent => hasType(event, type) })
 }
 
 function withType(type: string, data: object): WorkflowEvent {
+  if (!isData(data)) {
+    throw new EventValidationError(
+      `The data of "${type}" has to be an object, whose fields stand on the event, got ${describe(data)}. Put it in a field, as in { value }.`,
+      type,
+    )
+  }
   if ('type' in data) {
     throw new EventValidationError(
       `The data of "${type}" has a field \`type\`, which is the event's own. Give it another name.`,
@@ -88,6 +100,12 @@ function withType(type: string, data: object): WorkflowEvent {
     )
   }
   return { type, ...data }
+}
+
+function parseEvent(type: string, schema: Schema, data: object): WorkflowEvent {
+  const event = withType(type, parseData(type, schema, data))
+  parsedBy.set(event, schema)
+  return event
 }
 
 function parseData(type: string, schema: Schema, data: object): object {
@@ -99,20 +117,32 @@ function parseData(type: string, schema: Schema, data: object): object {
       parsed.issues,
     )
   }
-  if (typeof parsed.value === 'object' && parsed.value !== null) return parsed.value
-  throw new EventValidationError(`The schema of "${type}" gives no object, so it cannot be the data of an event.`, type)
+  if (isData(parsed.value)) return parsed.value
+  throw new EventValidationError(
+    `The schema of "${type}" gives ${describe(parsed.value)}: expected an object, whose fields stand on the event. Put it in a field, as in { value }.`,
+    type,
+  )
+}
+
+function isData(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  return Array.isArray(value) ? 'an array' : `a ${typeof value}`
 }
 
 /**
- * The event as its type's schema outputs it; itself if its creator made it. For events that were written out as
+ * The event as its type's schema outputs it; itself if it was parsed already, as by its creator. For events that were written out as
  * plain objects, and for those that come from outside.
  *
  * @throws EventValidationError
  */
 export function checkEvent(event: AnyEvent, schema: Schema | undefined): AnyEvent {
-  if (schema === undefined || made.has(event)) return event
+  if (schema === undefined || parsedBy.get(event) === schema) return event
   const { type, ...data } = event
-  return withType(type, parseData(type, schema, data))
+  return parseEvent(type, schema, data)
 }
 
 /** Whether `value` is an object with a string `type`. */
@@ -129,11 +159,23 @@ export type StartEvent<Data = unknown> = WorkflowEvent<typeof startType, StartDa
 
 type StartData<Data> = unknown extends Data
   ? { readonly input?: unknown; readonly [field: string]: unknown }
-  : Data extends readonly unknown[] | ((...args: never) => unknown)
+  : Data extends NoFields
     ? { readonly input: Data }
     : Data extends object
       ? Data
       : { readonly input: Data }
+
+/** Objects that are one value, and so stand on the event as `input`. The compiler cannot tell a user's classes from data. */
+type NoFields =
+  | readonly unknown[]
+  | ((...args: never) => unknown)
+  | Date
+  | RegExp
+  | URL
+  | ReadonlyMap<unknown, unknown>
+  | ReadonlySet<unknown>
+  | ArrayBuffer
+  | ArrayBufferView
 
 export interface StartEventType extends AnyEventType {
   readonly type: typeof startType
@@ -183,9 +225,9 @@ export interface InputRequestEventType extends AnyEventType {
 /** Return it to ask a person. The answer arrives as an `InputResponseEvent`. */
 export const InputRequestEvent: InputRequestEventType = Object.assign(
   ({ requestId = crypto.randomUUID(), ...data }: InputRequestData): InputRequestEvent => ({
+    ...data,
     type: requestType,
     requestId,
-    ...data,
   }),
   { type: requestType, schema: undefined, is: (event: unknown) => hasType(event, requestType) },
 ) as InputRequestEventType
@@ -205,8 +247,8 @@ export interface InputResponseEventType extends AnyEventType {
 /** Accept it where the answers of people go on. */
 export const InputResponseEvent: InputResponseEventType = Object.assign(
   <Response>(data: { readonly requestId: string; readonly response: Response }): InputResponseEvent<Response> => ({
-    type: responseType,
     ...data,
+    type: responseType,
   }),
   { type: responseType, schema: undefined, is: (event: unknown) => hasType(event, responseType) },
 ) as InputResponseEventType

@@ -1,7 +1,13 @@
 import type { AnyActorRef } from 'xstate'
 import { fail, type InputRequest, type Run, responseType } from '../machines/index.ts'
-import { InputRequestError, RunAbortedError, RunFinishedError, UnhandledEventError } from './errors.ts'
-import { type AnyEvent, checkEvent, type InputRequestEvent } from './event.ts'
+import {
+  EventValidationError,
+  InputRequestError,
+  RunAbortedError,
+  RunFinishedError,
+  UnhandledEventError,
+} from './errors.ts'
+import { type AnyEvent, checkEvent, type InputRequestEvent, isEvent } from './event.ts'
 import { LiveRun } from './live-run.ts'
 import type { RunStream, StreamOptions } from './stream.ts'
 
@@ -33,8 +39,9 @@ export class WorkflowHandler<Result = unknown> {
 
   get status(): RunStatus {
     const { value, status } = this.actor.getSnapshot()
-    // An actor that somebody stopped leaves its run where it was, and nothing will move it on.
-    return status === 'stopped' ? 'aborted' : value
+    // An actor that was stopped, or that broke, leaves its run where it was, and nothing will move it on.
+    if (status === 'stopped') return 'aborted'
+    return status === 'error' && !ended.has(value) ? 'failed' : value
   }
 
   /**
@@ -53,7 +60,7 @@ export class WorkflowHandler<Result = unknown> {
 
   /** Ends the run with a `RunAbortedError`, and aborts the signals of its steps. A run that has ended is left as it is. */
   abort(reason?: unknown): void {
-    this.actor.send(fail({ kind: 'aborted', reason }))
+    if (!ended.has(this.status)) this.actor.send(fail({ kind: 'aborted', reason }))
   }
 
   /**
@@ -63,6 +70,12 @@ export class WorkflowHandler<Result = unknown> {
    */
   async sendEvent(event: AnyEvent): Promise<void> {
     this.#checkAlive()
+    if (!isEvent(event)) {
+      throw new EventValidationError(
+        'sendEvent expects an event: an object with a string `type`, as creators make.',
+        '',
+      )
+    }
     const { accepted, schemas } = this.#live
     if (!accepted.includes(event.type)) throw new UnhandledEventError(event, undefined, accepted)
     this.actor.send(checkEvent(event, schemas.get(event.type)))
@@ -97,14 +110,14 @@ export class WorkflowHandler<Result = unknown> {
 
   #settle(): Promise<Result> {
     const result = new Promise<Result>((resolve, reject) => {
-      this.actor.subscribe({
-        complete: () => {
-          const { status, output } = this.actor.getSnapshot()
-          if (status === 'done') resolve(output)
-          else reject(new RunAbortedError(this.runId, 'its actor was stopped'))
-        },
-        error: reject,
-      })
+      const complete = () => {
+        const { status, output } = this.actor.getSnapshot()
+        if (status === 'done') resolve(output)
+        else reject(new RunAbortedError(this.runId, 'its actor was stopped'))
+      }
+      // Of an actor that was stopped before, a new observer is told nothing.
+      if (this.actor.getSnapshot().status === 'stopped') complete()
+      else this.actor.subscribe({ complete, error: reject })
     })
     // Whoever awaits it is told; that nobody does is no fault of the process.
     result.catch(() => {})

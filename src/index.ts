@@ -1,5 +1,5 @@
 export type { StepContext } from './context.ts'
-export type { OnInput, WorkflowOptions } from './definition.ts'
+export type { OnInput, RetryOptions, Step, StepOptions, WorkflowOptions } from './definition.ts'
 export type { Duration } from './duration.ts'
 export * from './errors.ts'
 export {
@@ -18,6 +18,6 @@ export {
 export type { RunStatus, WorkflowHandler } from './handler.ts'
 export type { Namespace } from './namespace.ts'
 export { type Schema, typeOnly } from './schema.ts'
-export { type RetryOptions, type Step, type StepOptions, type StepReturn, step } from './step.ts'
+export { type StepReturn, step } from './step.ts'
 export type { RunStream, StreamGap, StreamOptions } from './stream.ts'
-export { type RunOptions, type Workflow, workflow } from './workflow.ts'
+export { type AnyWorkflow, type RunOptions, type Workflow, workflow } from './workflow.ts'

@@ -62,10 +62,14 @@ export class LiveRun {
   async #answer(onInput: OnInput, request: InputRequestEvent): Promise<void> {
     const { requestId } = request
     const { self } = this.scope
+    // Somebody else may have answered, or the run may have ended, while the function was at it.
+    const isOpen = () => self.getSnapshot().status === 'active' && this.run.requests.get(requestId) === request
     try {
       const response = await onInput(request)
+      if (!isOpen()) return
       self.send({ type: 'blazen.answered', requestId, response: { type: responseType, requestId, response } })
     } catch (cause) {
+      if (!isOpen()) return
       const message = `onInput failed on request "${requestId}" ("${request.prompt}"). Have it return an answer, or leave it out and answer with respondToInput.`
       self.send(fail({ kind: 'error', error: new InputRequestError(message, requestId, { cause }) }))
     }

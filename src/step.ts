@@ -1,91 +1,52 @@
 import type { RetryPolicy } from '../machines/index.ts'
 import type { StepContext } from './context.ts'
-import { type Duration, toMs } from './duration.ts'
+import type { RetryOptions, Step, StepOptions } from './definition.ts'
+import { toMs } from './duration.ts'
 import { BlazenError, FatalError } from './errors.ts'
 import type { AnyEvent, AnyEventType, EventOf, InputRequestEvent, StartEvent, StopEvent } from './event.ts'
-
-/** One event type, or several. */
-export type OneOrMore<Type> = Type | readonly Type[]
-
-/** How a failed attempt is made again. */
-export interface RetryOptions {
-  /** All tries, the first included: a whole number from 1. */
-  readonly attempts: number
-  /**
-   * How long to wait after the first failed attempt.
-   *
-   * @default 0
-   */
-  readonly delay?: Duration
-  /**
-   * By how much each wait is longer than the one before.
-   *
-   * @default 2
-   */
-  readonly factor?: number
-  /** The longest wait. No limit when left out. */
-  readonly maxDelay?: Duration
-  /**
-   * The share of a wait, from 0 to 1, by which it may be shorter or longer, at random.
-   *
-   * @default 0
-   */
-  readonly jitter?: number
-  /** Whether this error is worth another attempt. A `FatalError` never is. */
-  readonly when?: (error: unknown, attempt: number) => boolean
-}
-
-export interface StepOptions<Accepts extends AnyEventType = AnyEventType, Emits extends AnyEventType = AnyEventType> {
-  /** What the step is called for. */
-  readonly accepts: OneOrMore<Accepts>
-  /** What it returns or sends. When all steps say so, building the workflow checks the wiring whole. */
-  readonly emits?: OneOrMore<Emits>
-  /**
-   * How many events of one run it may work on at once; the others wait, in order. At least 1.
-   *
-   * @default Infinity
-   */
-  readonly concurrency?: number
-  /** How long one attempt may take, from when it starts. */
-  readonly timeout?: Duration
-  /** Goes before the workflow's. */
-  readonly retry?: RetryOptions
-}
 
 /** What a step's function may return: an event, several to be routed in order, or nothing. */
 export type StepReturn<Event = AnyEvent> = Event | readonly Event[] | null | undefined | void
 
-/** The function of a step. */
-export type StepFunction<Event, State extends object, Returned> = (
-  event: Event,
-  ctx: StepContext<State>,
-) => Returned | Promise<Returned>
+/** `unknown` where a step goes into a workflow: it can take the events and the state there. Else a sentence why not. */
+export type Fits<Event, Context, Given, State extends object> = [Event] extends [never]
+  ? unknown
+  : [Given] extends [Event]
+    ? [Context] extends [StepContext<infer Own>]
+      ? FitsState<Own, State>
+      : unknown
+    : 'The function of this step takes another event than what it accepts is in this workflow.'
 
-/** A step that was defined apart from its workflow; `.step(name, theStep)` puts it in. */
-export interface Step<
-  Accepts extends AnyEventType = AnyEventType,
-  Emits extends AnyEventType = AnyEventType,
-  Returned = unknown,
-  Event = never,
-  State extends object = never,
-> {
-  readonly options: StepOptions<Accepts, Emits>
-  readonly run: (event: Event, ctx: StepContext<State>) => Returned | Promise<Returned>
-}
+type FitsState<Own extends object, State extends object> = string extends keyof Own | keyof State
+  ? unknown
+  : [State] extends [Own]
+    ? [Own] extends [Pick<State, keyof State & keyof Own>]
+      ? unknown
+      : StateMisfit
+    : StateMisfit
+
+type StateMisfit = 'The function of this step takes another ctx.state than this workflow declares.'
 
 /** The events that a step sees for what it accepts. `Start` is what the workflow's input puts on the `StartEvent`. */
 export type Accepted<Accepts extends AnyEventType, Start> = Accepts extends { readonly type: 'blazen::StartEvent' }
   ? StartEvent<Start>
   : EventOf<Accepts>
 
-/** What a step that declares `emits` may return; anything where it does not. */
+/** The events that a step which declares `emits` may return; any where it does not. */
 export type Returnable<Emits extends AnyEventType> = AnyEventType extends Emits
-  ? AnyEvent
+  ? EventObject
   : Emits extends { readonly type: 'blazen::StopEvent' }
     ? StopEvent
     : Emits extends { readonly type: 'blazen::InputRequestEvent' }
       ? InputRequestEvent
-      : EventOf<Emits>
+      : EventOf<Emits> & NoFunction
+
+/** Refuses `return Greet`, which has a type as events do, where `return Greet({ … })` was meant. */
+interface NoFunction {
+  readonly [Symbol.hasInstance]?: never
+}
+
+interface EventObject extends AnyEvent, NoFunction {}
 
 /**
  * Defines a step apart from a workflow, so that steps can be shared and workflows built from arrays.
@@ -103,7 +64,7 @@ export function step<
 >(
   options: StepOptions<Accepts, Emits>,
   run: (event: Event, ctx: StepContext<State>) => Returned | Promise<Returned>,
-): Step<Accepts, Emits, Returned, Event, State> {
+): Step<Accepts, Emits, Returned, Event, StepContext<State>> {
   return { options, run }
 }
 
@@ -116,7 +77,7 @@ export function toRetryPolicy(options: RetryOptions, where: string): RetryPolicy
     `${where}: attempts`,
     'a whole number of at least 1',
   )
-  checkNumber(factor, factor > 0, `${where}: factor`, 'a number above 0')
+  checkNumber(factor, factor > 0 && Number.isFinite(factor), `${where}: factor`, 'a finite number above 0')
   checkNumber(jitter, jitter >= 0 && jitter <= 1, `${where}: jitter`, 'a share from 0 to 1')
   return {
     attempts,

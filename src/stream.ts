@@ -1,3 +1,4 @@
+import { BlazenError } from './errors.ts'
 import type { AnyEvent } from './event.ts'
 
 /** Says to a reader that fell behind the buffer how many events it has missed. */
@@ -52,16 +53,21 @@ export class EventStream {
       this.#events = this.#events.slice(surplus)
       this.#first += surplus
     }
-    this.#wake()
+    this.wake()
   }
 
   end(): void {
     this.#ended = true
-    this.#wake()
+    this.wake()
   }
 
   read({ from = 0 }: StreamOptions = {}): RunStream {
-    return new Reader(this, from === 'now' ? this.length : from)
+    if (from === 'now') return new Reader(this, this.length)
+    if (Number.isInteger(from) && from >= 0) return new Reader(this, from)
+    throw new BlazenError(
+      'invalid_option',
+      `stream: from has to be a whole number of at least 0, or 'now', got ${String(from)}.`,
+    )
   }
 
   /** The event at `place`, the gap before the first one that is kept, or nothing where none is yet. */
@@ -76,12 +82,12 @@ export class EventStream {
     return this.#ended
   }
 
-  /** Resolves at the next event, or the end. */
+  /** Resolves at the next event, the end, or when a reader leaves. */
   next(): Promise<void> {
     return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
-  #wake(): void {
+  wake(): void {
     if (this.#waiting.length === 0) return
     const waiting = this.#waiting
     this.#waiting = []
@@ -114,6 +120,7 @@ class Reader implements RunStream {
 
   async return(): Promise<IteratorResult<AnyEvent, undefined>> {
     this.#closed = true
+    this.#stream.wake()
     return { done: true, value: undefined }
   }
 

@@ -2,13 +2,13 @@ import { createActor } from 'xstate'
 import type { WorkflowMachine } from '../machines/index.ts'
 import { compile, RunInput, toStartEvent } from './compile.ts'
 import type { StepContext } from './context.ts'
-import type { NamedStep, OnInput, WorkflowDefinition, WorkflowOptions } from './definition.ts'
+import type { NamedStep, OnInput, Step, StepOptions, WorkflowDefinition, WorkflowOptions } from './definition.ts'
 import { type Duration, toMs } from './duration.ts'
 import type { AnyEventType } from './event.ts'
 import { WorkflowHandler } from './handler.ts'
 import type { InputOf, OutputOf, Schema } from './schema.ts'
-import type { Accepted, Returnable, Step, StepOptions, StepReturn } from './step.ts'
-import type { AcceptWire, Checked, EmitWires, Problems, ResultOf } from './wire.ts'
+import type { Accepted, Fits, Returnable, StepReturn } from './step.ts'
+import type { Checked, ExternalWire, Problems, ResultOf, WiresOf } from './wire.ts'
 
 export interface RunOptions {
   /** The run's id: any text that is unique. @default a random UUID */
@@ -22,20 +22,45 @@ export interface RunOptions {
 }
 
 /** What `run` takes: the input may be left out where the schema has a default for all of it. */
-type RunArguments<Input> = unknown extends Input
-  ? [input?: unknown, options?: RunOptions]
-  : object extends Input
+type RunArguments<Input> = object extends Input
+  ? [input?: Input | undefined, options?: RunOptions]
+  : undefined extends Input
     ? [input?: Input, options?: RunOptions]
-    : undefined extends Input
-      ? [input?: Input, options?: RunOptions]
-      : [input: Input, options?: RunOptions]
+    : [input: Input, options?: RunOptions]
+
+/** What `.steps` takes out of an entry. */
+type WiresOfEntry<Entry> = Entry extends readonly [
+  infer Name extends string,
+  Step<infer Accepts, infer Emits, infer Returned, infer _Event, infer _Context>,
+]
+  ? WiresOf<Name, Accepts, Emits, Returned>
+  : never
+
+type ResultOfEntry<Entry> = Entry extends readonly [
+  string,
+  Step<infer _Accepts, infer Emits, infer Returned, infer _Event, infer _Context>,
+]
+  ? ResultOf<Emits, Returned>
+  : never
+
+type FitsEntry<Entry, Start, State extends object> = Entry extends readonly [
+  string,
+  Step<infer Accepts, infer _Emits, infer _Returned, infer Event, infer Context>,
+]
+  ? readonly [string, Fits<Event, Context, Accepted<Accepts, Start>, State>]
+  : never
+
+declare const wiring: unique symbol
 
 /**
  * A workflow: steps, and how events lead from one to the next. It never changes; `.step` gives a new one.
  *
- * Its type knows the wiring: `run` does not compile while a step returns an event that no step accepts.
+ * Its type knows the wiring: `run` does not compile while a step returns an event that no step accepts or, where every
+ * step says what it emits, accepts one that nobody emits.
  */
 export class Workflow<Input, Start, Result, State extends object, Wires> {
+  /** Only a type: without it, a workflow would pass for one of fewer steps, whose wiring looks broken. */
+  declare readonly [wiring]: Wires
   readonly #definition: WorkflowDefinition
   #machine: WorkflowMachine<Input, Result> | undefined
 
@@ -51,59 +76,27 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
   step<
     const Name extends string,
     Accepts extends AnyEventType,
-    Returned extends StepReturn<Returnable<Emits>>,
+    const Returned extends StepReturn<Returnable<Emits>>,
     Emits extends AnyEventType = AnyEventType,
   >(
     name: Name,
     options: StepOptions<Accepts, Emits>,
     run: (event: Accepted<Accepts, Start>, ctx: StepContext<State>) => Returned | Promise<Returned>,
-  ): Workflow<
-    Input,
-    Start,
-    Result | ResultOf<Returned>,
-    State,
-    Wires | AcceptWire<Name, Accepts> | EmitWires<Name, Emits, Returned>
-  >
+  ): Workflow<Input, Start, Result | ResultOf<Emits, Returned>, State, Wires | WiresOf<Name, Accepts, Emits, Returned>>
   /** Adds a step that was defined apart, by `step`. */
-  step<
-    const Name extends string,
-    Accepts extends AnyEventType,
-    Emits extends AnyEventType,
-    Returned,
-    Event,
-    Own extends object,
-  >(
+  step<const Name extends string, Accepts extends AnyEventType, Emits extends AnyEventType, Returned, Event, Context>(
     name: Name,
-    step: Step<Accepts, Emits, Returned, Event, Own>,
-  ): Workflow<
-    Input,
-    Start,
-    Result | ResultOf<Returned>,
-    State,
-    Wires | AcceptWire<Name, Accepts> | EmitWires<Name, Emits, Returned>
-  >
+    step: Step<Accepts, Emits, Returned, Event, Context> & Fits<Event, Context, Accepted<Accepts, Start>, State>,
+  ): Workflow<Input, Start, Result | ResultOf<Emits, Returned>, State, Wires | WiresOf<Name, Accepts, Emits, Returned>>
   step<Grown>(name: string, stepOrOptions: object, run?: object): Grown {
     const step = run === undefined ? stepOrOptions : { options: stepOrOptions, run }
     return this.#with([[name, step]])
   }
 
   /** Adds steps from an array (or any iterable) of names and steps, as workflows that are built in loops do. */
-  steps<
-    Name extends string,
-    Accepts extends AnyEventType,
-    Emits extends AnyEventType,
-    Returned,
-    Event,
-    Own extends object,
-  >(
-    steps: Iterable<readonly [Name, Step<Accepts, Emits, Returned, Event, Own>]>,
-  ): Workflow<
-    Input,
-    Start,
-    Result | ResultOf<Returned>,
-    State,
-    Wires | AcceptWire<Name, Accepts> | EmitWires<Name, Emits, Returned>
-  > {
+  steps<const Entry extends readonly [string, Step]>(
+    steps: Iterable<Entry & FitsEntry<Entry, Start, State>>,
+  ): Workflow<Input, Start, Result | ResultOfEntry<Entry>, State, Wires | WiresOfEntry<Entry>> {
     return this.#with(steps)
   }
 
@@ -148,6 +141,19 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
   }
 }
 
+/**
+ * Any workflow: for a variable that grows in a loop, or a function that takes whatever workflow it is given.
+ * The compiler knows no input, result or wiring of it; those are checked when it is built and run.
+ *
+ * @typeParam State what its steps see as `ctx.state`; unchecked when left out.
+ *
+ * @example
+ * let flow: AnyWorkflow = workflow('chain').step('begin', begin)
+ * for (const [name, theStep] of entries) flow = flow.step(name, theStep)
+ */
+// biome-ignore lint/suspicious/noExplicitAny: input and state go both into steps and out of them, so no other type has room for all.
+export type AnyWorkflow<State extends object = any> = Workflow<any, any, unknown, State, any>
+
 /** Aborts the run with the signal; the listener goes when the run has ended. */
 function abortOn(signal: AbortSignal, handler: WorkflowHandler): void {
   const abort = () => handler.abort(signal.reason)
@@ -169,9 +175,10 @@ function abortOn(signal: AbortSignal, handler: WorkflowHandler): void {
 export function workflow<
   Input extends Schema = Schema<unknown>,
   State extends Schema<unknown, object> = Schema<Record<string, unknown>>,
+  External extends AnyEventType = never,
 >(
   name: string,
-  options: WorkflowOptions<Input, State> = {},
-): Workflow<InputOf<Input>, OutputOf<Input>, never, OutputOf<State>, never> {
+  options: WorkflowOptions<Input, State, External> = {},
+): Workflow<InputOf<Input>, OutputOf<Input>, never, OutputOf<State>, ExternalWire<External['type']>> {
   return new Workflow({ name, options: options as WorkflowOptions, steps: [] })
 }
