@@ -54,11 +54,7 @@ export function moved(snapshot: Snapshot, run: Run): Snapshot {
 }
 
 /** Sends each execution to the actor of its step. */
-export function deliver(
-  scope: AnyActorScope,
-  children: Snapshot['children'],
-  executions: Iterable<Execution>,
-): void {
+export function deliver(scope: AnyActorScope, children: Snapshot['children'], executions: Iterable<Execution>): void {
   for (const execution of executions) {
     const step = children[execution.step]
     if (step !== undefined) relay(scope, step, execution)

@@ -1,7 +1,7 @@
-import type { AnyActorRef, AnyActorScope, AnyEventObject, Snapshot } from 'xstate'
+import type { AnyActorScope, AnyEventObject, Snapshot } from 'xstate'
 import { clockOf, keepErrorLocal, now } from './actor-scope.ts'
 import { deliver, isStop, moved } from './fast-path.ts'
-import { fail, type Fired } from './record.ts'
+import { type Fired, fail } from './record.ts'
 import { fromData, type Routes, Run, route, toData } from './run.ts'
 import { createStepActor } from './step-actor.ts'
 import type { StepLogic } from './step-logic.ts'
@@ -83,7 +83,11 @@ export function withRunLife(
     startClock(scope.self, run)
     const preparing = config.prepare(run)
     if (preparing === undefined) deliverOpen(scope, snapshot)
-    else preparing.then(() => deliverOpen(scope, snapshot), (error) => scope.self.send(fail({ kind: 'error', error })))
+    else
+      preparing.then(
+        () => deliverOpen(scope, snapshot),
+        (error) => scope.self.send(fail({ kind: 'error', error })),
+      )
   }
 
   machine.transition = (snapshot, event, scope) => {

@@ -42,14 +42,14 @@ class StepActor {
     if (this.#snapshot.status !== 'active') return
     this.#snapshot = this.logic.transition(this.#snapshot, event, this.#scope)
     this.#inspect(event)
-    if (this.#observers !== undefined) for (const observer of this.#observers) observer.next?.(this.#snapshot)
+    this.#tell((observer) => observer.next?.(this.#snapshot))
   }
 
   /** As the run stops it. */
   _stop(): void {
     this._send({ type: 'xstate.stop' })
     internalsOf(this.system)._unregister(this.ref)
-    if (this.#observers !== undefined) for (const observer of this.#observers) observer.complete?.()
+    this.#tell((observer) => observer.complete?.())
     this.#observers = undefined
   }
 
@@ -76,6 +76,20 @@ class StepActor {
   /** What a step writes to the stream, the actor of the run emits. */
   on(): Subscription {
     return { unsubscribe: () => {} }
+  }
+
+  /** What an observer throws is the process's business, as XState has it, and not the run's. */
+  #tell(how: (observer: Observer<StepSnapshot>) => void): void {
+    if (this.#observers === undefined) return
+    for (const observer of this.#observers) {
+      try {
+        how(observer)
+      } catch (error) {
+        setTimeout(() => {
+          throw error
+        })
+      }
+    }
   }
 
   /** Of a scope, the logic of a step uses the actor and its system. */

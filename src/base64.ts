@@ -12,7 +12,8 @@ export function toBase64(bytes: Uint8Array): string {
   const native: Uint8Array & NativeBase64 = Uint8Array.prototype
   if (native.toBase64 !== undefined) return native.toBase64.call(bytes)
   const NodeBuffer = globalThis.Buffer
-  if (NodeBuffer !== undefined) return NodeBuffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
+  if (NodeBuffer !== undefined)
+    return NodeBuffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
   let text = ''
   for (let start = 0; start < bytes.length; start += chunkSize) {
     text += btoa(String.fromCharCode(...bytes.subarray(start, start + chunkSize)))

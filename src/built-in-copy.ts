@@ -34,7 +34,8 @@ const copiers = new Map<object, (source: object, walk: Walk) => object>()
  */
 function keep<Kind extends object>(prototype: Kind, copy: (source: Kind, walk: Walk) => object, ownFields = 0): void {
   copiers.set(prototype, (source, walk) => {
-    if (ownFields >= 0 && Object.getOwnPropertyNames(source).length !== ownFields) throw new Unkeepable('a built-in object with fields of its own')
+    if (ownFields >= 0 && Object.getOwnPropertyNames(source).length !== ownFields)
+      throw new Unkeepable('a built-in object with fields of its own')
     return copy(source as Kind, walk)
   })
 }
@@ -72,7 +73,9 @@ keep(
 )
 
 keep(ArrayBuffer.prototype, copyBuffer)
-keep(DataView.prototype, (source, walk) => copyView(source, 1, walk, (buffer, offset, length) => new DataView(buffer, offset, length)))
+keep(DataView.prototype, (source, walk) =>
+  copyView(source, 1, walk, (buffer, offset, length) => new DataView(buffer, offset, length)),
+)
 
 const typedArrays = [
   Int8Array,

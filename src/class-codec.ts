@@ -60,10 +60,15 @@ export class ClassRegistry {
     const entry = toEntry(target, codec === undefined ? (staticCodecOf(target) ?? {}) : untyped(codec))
     const namesake = this.named(entry.name)
     if (namesake !== undefined && namesake.prototype !== entry.prototype) {
-      throw invalid(`Two classes are registered as "${entry.name}": give one of them another name, as in registerClass(${target.name}, { name: '…' }).`)
+      throw invalid(
+        `Two classes are registered as "${entry.name}": give one of them another name, as in registerClass(${target.name}, { name: '…' }).`,
+      )
     }
     const earlier = this.byPrototype.get(entry.prototype)
-    if (earlier !== undefined && (earlier.name !== entry.name || earlier.encode !== entry.encode || earlier.decode !== entry.decode)) {
+    if (
+      earlier !== undefined &&
+      (earlier.name !== entry.name || earlier.encode !== entry.encode || earlier.decode !== entry.decode)
+    ) {
       throw invalid(
         `Class "${earlier.name}" is registered already, with another codec${earlier.name === entry.name ? '' : ` and as "${entry.name}"`}: register it once.`,
       )
@@ -109,7 +114,10 @@ export const defaultClasses: ClassRegistry = new ClassRegistry()
  * @example registerClass(Money, { name: 'Money', encode: (money) => money.cents, decode: (cents) => new Money(cents) })
  * @throws {@link CodecError} `class-invalid`, see {@link ClassRegistry.register}.
  */
-export function registerClass<Instance extends object, Data>(target: Class<Instance>, codec?: ClassCodec<Instance, Data>): void {
+export function registerClass<Instance extends object, Data>(
+  target: Class<Instance>,
+  codec?: ClassCodec<Instance, Data>,
+): void {
   defaultClasses.register(target, codec)
 }
 
@@ -127,14 +135,20 @@ function toEntry(target: Class, codec: ClassCodec): ClassEntry {
   if (!isClass(target)) throw invalid(`registerClass expects a class, got ${String(target)}.`)
   const name = codec.name ?? target.name
   if (typeof name !== 'string' || name === '' || (codec.name === undefined && name.length < 3)) {
-    throw invalid(`Class "${String(name)}" has no name that is stable over builds: give one, as in registerClass(Class, { name: 'UserProfile' }).`)
+    throw invalid(
+      `Class "${String(name)}" has no name that is stable over builds: give one, as in registerClass(Class, { name: 'UserProfile' }).`,
+    )
   }
   if ((codec.encode === undefined) !== (codec.decode === undefined)) {
-    throw invalid(`Class "${name}" has ${codec.encode ? 'an encode and no decode' : 'a decode and no encode'}: give both or neither.`)
+    throw invalid(
+      `Class "${name}" has ${codec.encode ? 'an encode and no decode' : 'a decode and no encode'}: give both or neither.`,
+    )
   }
   const secretive = codec.encode === undefined ? secretiveBaseOf(target.prototype) : undefined
   if (secretive !== undefined) {
-    throw invalid(`Class "${name}" ${secretive}, and fields are what is kept: give encode and decode, as in registerClass(${name}, { encode, decode }).`)
+    throw invalid(
+      `Class "${name}" ${secretive}, and fields are what is kept: give encode and decode, as in registerClass(${name}, { encode, decode }).`,
+    )
   }
   return { name, prototype: target.prototype, encode: codec.encode, decode: codec.decode }
 }
@@ -160,7 +174,8 @@ function secretiveBaseOf(prototype: object): string | undefined {
     const owner = classOf(link)
     const source = owner === undefined ? '' : Function.prototype.toString.call(owner)
     if (/\{\s*\[native code\]\s*\}$/.test(source)) return `extends ${owner?.name}, whose contents are no fields`
-    if (/\.#[A-Za-z_$]/.test(source)) return link === prototype ? 'has #private fields' : `extends ${owner?.name}, which has #private fields`
+    if (/\.#[A-Za-z_$]/.test(source))
+      return link === prototype ? 'has #private fields' : `extends ${owner?.name}, which has #private fields`
     link = Object.getPrototypeOf(link)
   }
   return undefined

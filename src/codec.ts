@@ -178,7 +178,10 @@ export function revive(persisted: unknown, classes: ClassRegistry = defaultClass
     case 'coded':
       return reviveCoded(part('coded'), classes, where)
     default:
-      throw damaged(where, `expected { json }, { bytes, length } or { coded }, got ${keys ? `the keys ${keys}` : nameOf(persisted)}`)
+      throw damaged(
+        where,
+        `expected { json }, { bytes, length } or { coded }, got ${keys ? `the keys ${keys}` : nameOf(persisted)}`,
+      )
   }
 }
 
@@ -205,7 +208,8 @@ function reviveBytes(text: unknown, length: unknown, where: string): Stored {
   if (typeof text !== 'string' || typeof length !== 'number')
     throw damaged(where, `expected base64 text and a length, got ${nameOf(text)} and ${nameOf(length)}`)
   const bytes = fromBase64(text, length)
-  if (bytes === undefined) throw damaged(where, `expected base64 text for ${length} bytes, got ${text.length} characters that are not that`)
+  if (bytes === undefined)
+    throw damaged(where, `expected base64 text for ${length} bytes, got ${text.length} characters that are not that`)
   return new Bytes(bytes, text)
 }
 
@@ -221,7 +225,9 @@ function reviveCoded(text: unknown, classes: ClassRegistry, where: string): Stor
   }
   const taken = takeCopy(value, classes)
   if ('refusal' in taken) throw damaged(where, `found ${taken.refusal.what}`, taken.refusal.path)
-  return typeof value === 'object' && value !== null ? new Coded(taken.value, taken.isFrozen, classes, text) : store(value)
+  return typeof value === 'object' && value !== null
+    ? new Coded(taken.value, taken.isFrozen, classes, text)
+    : store(value)
 }
 
 /** JSON data from outside: copied, so that nobody can change it, and frozen. What was text a moment ago has no getters to look for. */

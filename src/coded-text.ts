@@ -1,6 +1,13 @@
 import { stringify, unflatten } from 'devalue'
 import type { ClassEntry, ClassRegistry } from './class-codec.ts'
-import { createBlankError, type DomExceptionParts, domExceptionPartsOf, errorNamesOf, isError, standInPrototype } from './error-codec.ts'
+import {
+  createBlankError,
+  type DomExceptionParts,
+  domExceptionPartsOf,
+  errorNamesOf,
+  isError,
+  standInPrototype,
+} from './error-codec.ts'
 import { Encoded } from './value-copy.ts'
 
 /**
@@ -29,7 +36,8 @@ export function decodeText(text: string, classes: ClassRegistry): unknown {
 function lower(part: unknown, classes: ClassRegistry): readonly unknown[] | undefined {
   if (typeof part !== 'object' || part === null) return undefined
   if (part instanceof Encoded) return ['codec', part.entry.name, part.data]
-  if (part instanceof RegExp) return part.lastIndex === 0 ? undefined : ['regexp', part.source, part.flags, part.lastIndex]
+  if (part instanceof RegExp)
+    return part.lastIndex === 0 ? undefined : ['regexp', part.source, part.flags, part.lastIndex]
   const prototype: object | null = Object.getPrototypeOf(part)
   if (prototype === null || prototype === Object.prototype) {
     return Object.hasOwn(part, '__proto__') ? ['object', prototype === null, fieldsOf(part, true)] : undefined
@@ -41,7 +49,14 @@ function lower(part: unknown, classes: ClassRegistry): readonly unknown[] | unde
 
 function lowerError(error: Error, registeredName: string | undefined): readonly unknown[] {
   const { name, base } = errorNamesOf(error)
-  return ['error', registeredName ?? name, base, domExceptionPartsOf(error), fieldsOf(error, false), fieldsOf(error, true)]
+  return [
+    'error',
+    registeredName ?? name,
+    base,
+    domExceptionPartsOf(error),
+    fieldsOf(error, false),
+    fieldsOf(error, true),
+  ]
 }
 
 function fieldsOf(owner: object, enumerable: boolean): readonly unknown[] {
@@ -105,7 +120,8 @@ class Rebuilder {
   private classNamed(name: string, encoded: boolean): ClassEntry {
     const entry = this.classes.named(name)
     const repair = `register it, as in workflow(name, { classes: [${name}] }) or registerClass(${name})`
-    if (entry === undefined) throw new MissingClass(`it holds an instance of class "${name}", which is not registered here: ${repair}.`)
+    if (entry === undefined)
+      throw new MissingClass(`it holds an instance of class "${name}", which is not registered here: ${repair}.`)
     if ((entry.decode !== undefined) === encoded) return entry
     throw new MissingClass(
       `it holds an instance of class "${name}" that was written ${encoded ? 'by an encode' : 'as its fields'}, and the class registered here has ${encoded ? 'no' : 'a'} decode.`,
@@ -131,7 +147,12 @@ function fill(shell: object, list: readonly unknown[]): void {
 function defineFields(target: object, fields: unknown, enumerable: boolean): void {
   if (!Array.isArray(fields)) throw damaged('an object without fields')
   for (let at = 0; at < fields.length; at += 2) {
-    Object.defineProperty(target, textOf(fields[at]), { value: fields[at + 1], enumerable, writable: true, configurable: true })
+    Object.defineProperty(target, textOf(fields[at]), {
+      value: fields[at + 1],
+      enumerable,
+      writable: true,
+      configurable: true,
+    })
   }
 }
 

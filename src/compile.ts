@@ -1,3 +1,4 @@
+import type { Snapshot } from 'xstate'
 import {
   type Answered,
   type Attempt,
@@ -15,10 +16,10 @@ import {
   stopType,
   type WorkflowMachine,
 } from '../machines/index.ts'
-import { engineClasses } from './engine-classes.ts'
 import { StepContext } from './context.ts'
 import { type NamedStep, toArray, typesOf, type WorkflowDefinition } from './definition.ts'
 import { type Duration, toMs } from './duration.ts'
+import { engineClasses } from './engine-classes.ts'
 import {
   BlazenError,
   DefinitionError,
@@ -36,11 +37,11 @@ import { type AnyEvent, checkEvent, InputResponseEvent, isEvent } from './event.
 import { type Arrival, type Blueprint, LiveRun, type OnInput, pausedRuns } from './live-run.ts'
 import { migrate } from './migration.ts'
 import { describeIssues, type Issue, parse, type Schema } from './schema.ts'
-import { checkNumber, toRetryPolicy } from './step.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
 import { type Arrived, checkTop, fromSnapshot } from './snapshot-read.ts'
 import { toSnapshot } from './snapshot-write.ts'
 import { checkState, initialState } from './state-schema.ts'
+import { checkNumber, toRetryPolicy } from './step.ts'
 import { findWiringProblems } from './wiring.ts'
 
 /** An input that was checked already, with what was asked of the run. It stands where a plain actor has the raw input. */
@@ -90,7 +91,8 @@ export function compile(definition: WorkflowDefinition): Compiled {
     steps,
     idle: options.idle ?? 'fail',
     begin: (input) => {
-      const given = input instanceof RunInput ? input : new RunInput(crypto.randomUUID(), toStartEvent(definition, input))
+      const given =
+        input instanceof RunInput ? input : new RunInput(crypto.randomUUID(), toStartEvent(definition, input))
       const onInput = given.onInput ?? options.onInput
       return {
         runId: given.runId,
@@ -104,9 +106,13 @@ export function compile(definition: WorkflowDefinition): Compiled {
     restore: (snapshot) => {
       const arrived = snapshot instanceof ArrivedRun ? snapshot : readSnapshot(definition, blueprint, snapshot)
       const onInput = arrived.onInput ?? options.onInput
-      return { ...arrived.picture, inline: onInput !== undefined, local: { onInput, arrived: arrived.picture, previous: arrived.previous } satisfies Arrival }
+      return {
+        ...arrived.picture,
+        inline: onInput !== undefined,
+        local: { onInput, arrived: arrived.picture, previous: arrived.previous } satisfies Arrival,
+      }
     },
-    persist: (picture, run) => pack(picture, run, definition, blueprint),
+    persist: (picture, run) => pack(picture, run, definition, blueprint) as WorkflowSnapshot & Snapshot<unknown>,
     open: (run, scope) => new LiveRun(blueprint, run, scope, run.local as Arrival),
     prepare: (run) => LiveRun.of(run).prepare(),
     close: (run) => LiveRun.of(run).close(),
@@ -233,9 +239,14 @@ function expire(request: InputRequest): Answered | Failed {
 function toAnswer(run: Run, event: InputResponseEvent): Answered {
   const { requestId } = event
   const request = run.requests.get(requestId)
-  if (request === undefined) throw new InputRequestError(`No request "${requestId}" is open in run ${run.id}.`, requestId)
+  if (request === undefined)
+    throw new InputRequestError(`No request "${requestId}" is open in run ${run.id}.`, requestId)
   const response = LiveRun.of(run).checkAnswer(request, event.response)
-  return { type: 'blazen.answered', requestId, response: response === event.response ? event : InputResponseEvent({ requestId, response }) }
+  return {
+    type: 'blazen.answered',
+    requestId,
+    response: response === event.response ? event : InputResponseEvent({ requestId, response }),
+  }
 }
 
 /** Takes an event from outside, or refuses it: then it is on the stream, and the run is not disturbed. */
@@ -325,7 +336,12 @@ function stopReason({ id, failure }: Run): unknown {
 
 function checkBuffer(streamBuffer: number | undefined): void {
   if (streamBuffer === undefined) return
-  checkNumber(streamBuffer, Number.isInteger(streamBuffer) && streamBuffer >= 1, 'streamBuffer', 'a whole number of at least 1')
+  checkNumber(
+    streamBuffer,
+    Number.isInteger(streamBuffer) && streamBuffer >= 1,
+    'streamBuffer',
+    'a whole number of at least 1',
+  )
 }
 
 function optionalMs(duration: Duration | undefined, where: string): number | undefined {

@@ -1,8 +1,8 @@
 import { type Attempt, collect } from '../machines/index.ts'
+import type { Duration } from './duration.ts'
 import { BlazenError } from './errors.ts'
 import type { AnyEvent, AnyEventType, EventOf } from './event.ts'
 import { LiveRun } from './live-run.ts'
-import type { Duration } from './duration.ts'
 import { createNamespace, type Namespace } from './namespace.ts'
 import { AttemptState, createStateNamespace, type StateNamespace } from './state.ts'
 
@@ -90,7 +90,9 @@ export class StepContext<State extends object = Record<string, unknown>> {
   get<Value>(key: string, orElse: Value): Value
   get(key: string, orElse?: unknown): unknown {
     if (this.#stateValues.has(key)) return this.#stateValues.get(key)
-    return this.session.has(key) ? this.session.get(key) : (this.#stateValues.get(key) ?? this.session.get(key) ?? orElse)
+    return this.session.has(key)
+      ? this.session.get(key)
+      : (this.#stateValues.get(key) ?? this.session.get(key) ?? orElse)
   }
 
   /** Keeps a copy of the bytes in state. */

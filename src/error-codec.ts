@@ -2,7 +2,10 @@ import { classOf } from './class-codec.ts'
 
 /** The prototypes of the language's own errors, by name. `SuppressedError` and `DOMException` are not everywhere. */
 const builtInErrors = new Map<string, object>(
-  [Error, AggregateError, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((each) => [each.name, each.prototype]),
+  [Error, AggregateError, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((each) => [
+    each.name,
+    each.prototype,
+  ]),
 )
 for (const name of ['SuppressedError', 'DOMException']) {
   const found: unknown = Reflect.get(globalThis, name)

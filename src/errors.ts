@@ -240,7 +240,10 @@ export class RunOwnershipLostError extends BlazenError {
   override name = 'RunOwnershipLostError'
 
   constructor(readonly runId: string) {
-    super('run_ownership_lost', `Run ${runId} goes on elsewhere: this handler has lost it. Use the handler that resumed it.`)
+    super(
+      'run_ownership_lost',
+      `Run ${runId} goes on elsewhere: this handler has lost it. Use the handler that resumed it.`,
+    )
   }
 }
 

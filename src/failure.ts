@@ -20,7 +20,8 @@ export function storeFailure(thrown: unknown, classes: ClassRegistry): Stored {
 
 function reduceError(thrown: unknown, classes: ClassRegistry, depth: number): unknown {
   try {
-    if (typeof thrown !== 'object' || thrown === null || !isError(thrown) || depth > causeLimit) return new Error(messageOf(thrown))
+    if (typeof thrown !== 'object' || thrown === null || !isError(thrown) || depth > causeLimit)
+      return new Error(messageOf(thrown))
     const reduced = createBlankError(Object.getPrototypeOf(thrown), domExceptionPartsOf(thrown))
     const omitted: string[] = []
     for (const key of Object.getOwnPropertyNames(thrown)) {

@@ -1,5 +1,6 @@
 import type { AnyActorRef } from 'xstate'
 import { fail, type InputRequest, type Paused, type Run, responseType } from '../machines/index.ts'
+import type { SendOptions } from './context.ts'
 import {
   EventValidationError,
   InputRequestError,
@@ -7,7 +8,6 @@ import {
   RunFinishedError,
   UnhandledEventError,
 } from './errors.ts'
-import type { SendOptions } from './context.ts'
 import { type AnyEvent, type InputRequestEvent, InputResponseEvent, isEvent } from './event.ts'
 import { LiveRun, pausedRuns } from './live-run.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
@@ -116,7 +116,11 @@ export class WorkflowHandler<Result = unknown> {
       )
     }
     const answer = this.#live.checkAnswer(request, response)
-    this.actor.send({ type: 'blazen.answered', requestId, response: { type: responseType, requestId, response: answer } })
+    this.actor.send({
+      type: 'blazen.answered',
+      requestId,
+      response: { type: responseType, requestId, response: answer },
+    })
   }
 
   /**

@@ -1,7 +1,7 @@
-export type { StepContext } from './context.ts'
 export { type ClassCodec, classCodec, registerClass } from './class-codec.ts'
 export { CodecError, type CodecErrorCode } from './codec-error.ts'
-export type { WorkflowOptions } from './definition.ts'
+export type { StepContext } from './context.ts'
+export type { RetryOptions, Step, StepOptions, WorkflowOptions } from './definition.ts'
 export type { Duration } from './duration.ts'
 export * from './errors.ts'
 export {
@@ -17,15 +17,15 @@ export {
   StopEvent,
   type WorkflowEvent,
 } from './event.ts'
+export type { RunStatus, WorkflowHandler } from './handler.ts'
 export type { OnInput } from './live-run.ts'
 export type { Migration, SnapshotDraft } from './migration.ts'
-export type { RunStatus, WorkflowHandler } from './handler.ts'
 export type { Namespace } from './namespace.ts'
 export { type Resource, resource } from './resource.ts'
 export { type Issue, type Schema, typeOnly } from './schema.ts'
-export { type RetryOptions, type Step, type StepOptions, type StepReturn, step } from './step.ts'
 export type { SessionPausePolicy } from './session.ts'
 export type { WorkflowSnapshot } from './snapshot.ts'
 export type { Recipe, StateNamespace } from './state.ts'
+export { type StepReturn, step } from './step.ts'
 export type { RunStream, StreamGap, StreamOptions } from './stream.ts'
 export { type AnyWorkflow, type RunOptions, type Workflow, workflow } from './workflow.ts'

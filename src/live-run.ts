@@ -6,8 +6,8 @@ import {
   type InputRequest,
   now,
   type Run,
-  requestType,
   relay,
+  requestType,
   responseType,
   type Sent,
 } from '../machines/index.ts'
@@ -113,7 +113,8 @@ export class LiveRun {
   /** @throws EventValidationError, BlazenError (`invalid_option`) */
   toSent(event: AnyEvent, execution: number | undefined, delay: Duration | undefined): Sent {
     const checked = checkEvent(event, this.blueprint.schemas.get(event.type))
-    const dueAt = delay === undefined ? undefined : this.now() + toMs(delay, 'sendEvent: delay', Number.MAX_SAFE_INTEGER)
+    const dueAt =
+      delay === undefined ? undefined : this.now() + toMs(delay, 'sendEvent: delay', Number.MAX_SAFE_INTEGER)
     return { type: 'blazen.sent', execution, event: checked, dueAt }
   }
 

@@ -33,11 +33,18 @@ export type Migration = (draft: SnapshotDraft) => void
  */
 export function migrate(
   snapshot: WorkflowSnapshot,
-  { name, version, migrations }: { name: string; version: string | undefined; migrations: Readonly<Record<string, Migration>> },
+  {
+    name,
+    version,
+    migrations,
+  }: { name: string; version: string | undefined; migrations: Readonly<Record<string, Migration>> },
   classes: ClassRegistry,
 ): WorkflowSnapshot {
   if (snapshot.workflow !== name) {
-    throw new SnapshotError(`The snapshot is of workflow "${String(snapshot.workflow)}", and this is workflow "${name}". Resume it with the workflow that it is of.`, 'workflow')
+    throw new SnapshotError(
+      `The snapshot is of workflow "${String(snapshot.workflow)}", and this is workflow "${name}". Resume it with the workflow that it is of.`,
+      'workflow',
+    )
   }
   const from = snapshot.version ?? undefined
   if (from === version) return snapshot
@@ -54,7 +61,11 @@ export function migrate(
     try {
       migrations[step]?.(draft)
     } catch (cause) {
-      throw new SnapshotError(`The migration of workflow "${name}" from version "${step}" failed. Nothing has run.`, 'version', { cause })
+      throw new SnapshotError(
+        `The migration of workflow "${name}" from version "${step}" failed. Nothing has run.`,
+        'version',
+        { cause },
+      )
     }
   }
   draft.raw.version = version
@@ -74,7 +85,9 @@ function createDraft(raw: RawSnapshot, classes: ClassRegistry): SnapshotDraft {
       return next === null ? [] : next === event ? [value] : [encode(next)]
     }
     const inside = <Item extends { readonly event?: PersistedValue }>(items: readonly Item[]): Item[] =>
-      items.flatMap((item) => (item.event === undefined ? item : changed(item.event).map((event) => ({ ...item, event }))))
+      items.flatMap((item) =>
+        item.event === undefined ? item : changed(item.event).map((event) => ({ ...item, event })),
+      )
     context.executions = inside(context.executions)
     context.timers = inside(context.timers)
     context.queue = context.queue.flatMap(changed)

@@ -10,12 +10,18 @@ export function isPlainObject(value: unknown): value is Readonly<Record<string, 
 
 /** Whether it is the prototype of plain objects. */
 export function isPlainPrototype(prototype: object | null): boolean {
-  return prototype === Object.prototype || (prototype !== null && Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf'))
+  return (
+    prototype === Object.prototype ||
+    (prototype !== null && Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf'))
+  )
 }
 
 /** Whether it is the prototype of arrays. */
 export function isArrayPrototype(prototype: object | null): boolean {
-  return prototype === Array.prototype || (prototype !== null && Object.hasOwn(prototype, 'copyWithin') && isPlainPrototype(Object.getPrototypeOf(prototype)))
+  return (
+    prototype === Array.prototype ||
+    (prototype !== null && Object.hasOwn(prototype, 'copyWithin') && isPlainPrototype(Object.getPrototypeOf(prototype)))
+  )
 }
 
 /** Sets a field of any name, also `__proto__`, and runs no setter. */

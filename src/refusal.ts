@@ -24,7 +24,9 @@ export function toRefusal(thrown: unknown, path: readonly PathKey[]): Refusal {
 
 function describeFailure(thrown: unknown): string {
   const why = messageOf(thrown)
-  return thrown instanceof CodecError ? `an instance of a class that cannot be registered (${why})` : `something that cannot be read (${why})`
+  return thrown instanceof CodecError
+    ? `an instance of a class that cannot be registered (${why})`
+    : `something that cannot be read (${why})`
 }
 
 /** What a live value is, in words. */
@@ -34,7 +36,9 @@ export function describe(value: unknown): string {
   if (typeof value !== 'object' || value === null) return `a ${typeof value}`
   const prototype: object | null = Object.getPrototypeOf(value)
   const name = prototype === null ? '' : (classOf(prototype)?.name ?? '')
-  return name === '' ? 'an instance of a class without a name' : `an instance of ${name}, which no codec is registered for`
+  return name === ''
+    ? 'an instance of a class without a name'
+    : `an instance of ${name}, which no codec is registered for`
 }
 
 /** A path as one would write it in code. */

@@ -1,6 +1,6 @@
 import type { AnyActorRef } from 'xstate'
-import { BlazenError, SessionEntryLostError } from './errors.ts'
 import { messageOf } from './codec-error.ts'
+import { BlazenError, SessionEntryLostError } from './errors.ts'
 import type { Values } from './namespace.ts'
 import type { Resource, ResourceContext } from './resource.ts'
 import { warn } from './warn.ts'
@@ -163,7 +163,10 @@ export class Session {
 
   #set(key: string, entry: SessionEntry): void {
     if (this.#isResource(key)) {
-      throw new BlazenError('state_key', `"${key}" is a resource of the session, which its workflow declares, and cannot be set.`)
+      throw new BlazenError(
+        'state_key',
+        `"${key}" is a resource of the session, which its workflow declares, and cannot be set.`,
+      )
     }
     this.put(key, entry)
   }

@@ -1,11 +1,17 @@
-import { Execution, type Failure, type InputRequest, type RunData, type RunPicture, type Timer } from '../machines/index.ts'
+import {
+  Execution,
+  type Failure,
+  type InputRequest,
+  type RunData,
+  type RunPicture,
+  type Timer,
+} from '../machines/index.ts'
 import type { ClassRegistry } from './class-codec.ts'
+import { read, revive, type Stored } from './codec.ts'
 import { CodecError } from './codec-error.ts'
-import { type PersistedValue, persist, read, refusalOf, revive, type Stored, store } from './codec.ts'
 import { SnapshotError } from './errors.ts'
 import { type AnyEvent, isEvent } from './event.ts'
-import { storeFailure } from './failure.ts'
-import type { LostEntry, SessionEntry, SessionPausePolicy } from './session.ts'
+import type { LostEntry } from './session.ts'
 
 import type { SnapshotContext, WorkflowSnapshot } from './snapshot.ts'
 
@@ -33,7 +39,15 @@ export function fromSnapshot(snapshot: unknown, arriving: Arriving): Arrived {
   const top = new Part(snapshot, '', arriving)
   const context = top.part('context')
   const status = top.oneOf('status', ['active', 'done', 'error', 'stopped'] as const)
-  const value = top.oneOf('value', ['running', 'waiting', 'pausing', 'paused', 'completed', 'failed', 'aborted'] as const)
+  const value = top.oneOf('value', [
+    'running',
+    'waiting',
+    'pausing',
+    'paused',
+    'completed',
+    'failed',
+    'aborted',
+  ] as const)
   const failure = context.optional('failure', (part) => part.failure())
   const data: RunData = {
     id: top.text('runId'),
@@ -66,11 +80,16 @@ export function fromSnapshot(snapshot: unknown, arriving: Arriving): Arrived {
 /** The snapshot, if it is one that this version can read at all. */
 export function checkTop(snapshot: unknown): WorkflowSnapshot {
   if (typeof snapshot !== 'object' || snapshot === null) {
-    throw new SnapshotError(`Expected the snapshot of a run, got ${typeof snapshot === 'string' ? 'a text: parse it first, with JSON.parse' : String(snapshot)}.`)
+    throw new SnapshotError(
+      `Expected the snapshot of a run, got ${typeof snapshot === 'string' ? 'a text: parse it first, with JSON.parse' : String(snapshot)}.`,
+    )
   }
   const { format } = snapshot as WorkflowSnapshot
   if (format !== 1) {
-    throw new SnapshotError(`The snapshot has the format ${JSON.stringify(format) ?? 'of something else'}, and this version of blazen-xstate reads format 1. Resume it with the version that wrote it, or a newer one.`, 'format')
+    throw new SnapshotError(
+      `The snapshot has the format ${JSON.stringify(format) ?? 'of something else'}, and this version of blazen-xstate reads format 1. Resume it with the version that wrote it, or a newer one.`,
+      'format',
+    )
   }
   return snapshot as WorkflowSnapshot
 }
@@ -191,7 +210,10 @@ class Part {
 
   entry(): [string, Stored] {
     const [key, value] = this.#pair()
-    return [key, new Part(value, `${this.#path.replace(/\[\d+\]$/, '')}[${JSON.stringify(key)}]`, this.#arriving).stored()]
+    return [
+      key,
+      new Part(value, `${this.#path.replace(/\[\d+\]$/, '')}[${JSON.stringify(key)}]`, this.#arriving).stored(),
+    ]
   }
 
   lost(): LostEntry {
@@ -202,7 +224,15 @@ class Part {
     const event = this.optional('event', (part) => read(part.stored()))
     const thrown = this.optional('thrown', (part) => read(part.stored()))
     const fields = read(this.part('fields').stored())
-    return { ...(fields as object), kind: this.text('kind'), event, request: event, cause: thrown, reason: thrown, error: thrown } as Failure
+    return {
+      ...(fields as object),
+      kind: this.text('kind'),
+      event,
+      request: event,
+      cause: thrown,
+      reason: thrown,
+      error: thrown,
+    } as Failure
   }
 
   wrong(key: string, expected: string, got: unknown): SnapshotError {

@@ -1,7 +1,6 @@
-import { Execution, type Failure, type InputRequest, type RunData, type RunPicture, type Timer } from '../machines/index.ts'
+import type { Failure, InputRequest, RunPicture, Timer } from '../machines/index.ts'
 import type { ClassRegistry } from './class-codec.ts'
-import { CodecError } from './codec-error.ts'
-import { type PersistedValue, persist, read, refusalOf, revive, type Stored, store } from './codec.ts'
+import { type PersistedValue, persist, refusalOf, type Stored, store } from './codec.ts'
 import { SessionNotSerializableError } from './errors.ts'
 import type { AnyEvent } from './event.ts'
 import { storeFailure } from './failure.ts'
@@ -36,7 +35,10 @@ export function toSnapshot({ status, value, data }: RunPicture, departing: Depar
   const context: SnapshotContext = {
     state,
     session,
-    lost: { state: [...departing.lostState, ...pack.lostState], session: [...departing.lostSession, ...pack.lostSession] },
+    lost: {
+      state: [...departing.lostState, ...pack.lostState],
+      session: [...departing.lostSession, ...pack.lostSession],
+    },
     executions: data.open.map(({ id, step, event, attempt, sent, spent, dueAt = null }) => ({
       id,
       step,
@@ -115,7 +117,9 @@ class Packer {
     const { classes } = this.#departing
     const stored = store(event, classes)
     if (refusalOf(stored) === undefined) return persist(stored)
-    const kept = Object.entries(event).filter(([field, value]) => this.#keeps(store(value, classes), `${where}, ${field},`))
+    const kept = Object.entries(event).filter(([field, value]) =>
+      this.#keeps(store(value, classes), `${where}, ${field},`),
+    )
     return persist(store(Object.fromEntries(kept), classes))
   }
 

@@ -23,7 +23,8 @@ export function initialState(schema: Schema | undefined, workflow: string, class
 /** @throws StateValidationError */
 export function checkState(schema: Schema, workflow: string, state: ReadonlyMap<string, unknown>): void {
   const values: Record<string, unknown> = {}
-  for (const [key, stored] of state) Object.defineProperty(values, key, { value: read(stored as Stored), enumerable: true })
+  for (const [key, stored] of state)
+    Object.defineProperty(values, key, { value: read(stored as Stored), enumerable: true })
   const parsed = parse(schema, values)
   if (parsed.issues === undefined) return
   throw new StateValidationError(

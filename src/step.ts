@@ -1,80 +1,12 @@
 import type { RetryPolicy } from '../machines/index.ts'
 import type { StepContext } from './context.ts'
-import { type Duration, toMs } from './duration.ts'
+import type { RetryOptions, Step, StepOptions } from './definition.ts'
+import { toMs } from './duration.ts'
 import { BlazenError, FatalError } from './errors.ts'
 import type { AnyEvent, AnyEventType, EventOf, InputRequestEvent, StartEvent, StopEvent } from './event.ts'
 
-/** One event type, or several. */
-export type OneOrMore<Type> = Type | readonly Type[]
-
-/** How a failed attempt is made again. */
-export interface RetryOptions {
-  /** All tries, the first included: a whole number from 1. */
-  readonly attempts: number
-  /**
-   * How long to wait after the first failed attempt.
-   *
-   * @default 0
-   */
-  readonly delay?: Duration
-  /**
-   * By how much each wait is longer than the one before.
-   *
-   * @default 2
-   */
-  readonly factor?: number
-  /** The longest wait. No limit when left out. */
-  readonly maxDelay?: Duration
-  /**
-   * The share of a wait, from 0 to 1, by which it may be shorter or longer, at random.
-   *
-   * @default 0
-   */
-  readonly jitter?: number
-  /** Whether this error is worth another attempt. A `FatalError` never is. */
-  readonly when?: (error: unknown, attempt: number) => boolean
-}
-
-export interface StepOptions<Accepts extends AnyEventType = AnyEventType, Emits extends AnyEventType = AnyEventType> {
-  /** What the step is called for. */
-  readonly accepts: OneOrMore<Accepts>
-  /** What it returns or sends. When all steps say so, building the workflow checks the wiring whole. */
-  readonly emits?: OneOrMore<Emits>
-  /**
-   * How many events of one run it may work on at once; the others wait, in order. At least 1.
-   *
-   * @default Infinity
-   */
-  readonly concurrency?: number
-  /** How long one attempt may take, from when it starts. */
-  readonly timeout?: Duration
-  /** Goes before the workflow's. */
-  readonly retry?: RetryOptions
-}
-
 /** What a step's function may return: an event, several to be routed in order, or nothing. */
 export type StepReturn<Event = AnyEvent> = Event | readonly Event[] | null | undefined | void
-
-/** The function of a step. */
-export type StepFunction<Event, State extends object, Returned> = (
-  event: Event,
-  ctx: StepContext<State>,
-) => Returned | Promise<Returned>
-
-/**
- * A step that was defined apart from its workflow; `.step(name, theStep)` puts it in.
- * `Step` alone is the type of any step, as in `const steps: Record<string, Step> = {}`.
- */
-export interface Step<
-  Accepts extends AnyEventType = AnyEventType,
-  Emits extends AnyEventType = AnyEventType,
-  Returned = unknown,
-  Event = never,
-  Context = never,
-> {
-  readonly options: StepOptions<Accepts, Emits>
-  readonly run: (event: Event, ctx: Context) => Returned | Promise<Returned>
-}
 
 /** `unknown` where a step goes into a workflow: it can take the events and the state there. Else a sentence why not. */
 export type Fits<Event, Context, Given, State extends object> = [Event] extends [never]

@@ -2,7 +2,14 @@ import { builtInCopier, NeedsWholeBuffer, type Walk } from './built-in-copy.ts'
 import type { ClassEntry, ClassRegistry } from './class-codec.ts'
 import { CodecError, messageOf } from './codec-error.ts'
 import { createBlankError, domExceptionPartsOf, isError } from './error-codec.ts'
-import { createSparseArray, defineField, hasGetter, isArrayPrototype, isJsonNumber, isPlainPrototype } from './plain-data.ts'
+import {
+  createSparseArray,
+  defineField,
+  hasGetter,
+  isArrayPrototype,
+  isJsonNumber,
+  isPlainPrototype,
+} from './plain-data.ts'
 import { describe, formatPath, type PathKey, type Refusal, toRefusal, Unkeepable } from './refusal.ts'
 
 /**
@@ -165,7 +172,8 @@ class ValueCopier implements Walk {
   private copyObject(source: object): unknown {
     const known = this.copyOf(source)
     if (known !== undefined) return this.refer(source, known)
-    if (this.depth + this.extraLevels >= depthLimit) throw new Unkeepable(`data nested deeper than ${depthLimit} levels`)
+    if (this.depth + this.extraLevels >= depthLimit)
+      throw new Unkeepable(`data nested deeper than ${depthLimit} levels`)
     this.open[this.depth] = source
     const prototype: object | null = Object.getPrototypeOf(source)
     if (Array.isArray(source)) {
@@ -215,7 +223,8 @@ class ValueCopier implements Walk {
   private copyField(source: object, key: string | number): unknown {
     if (hasGetter(source, key)) throw this.refuseAt(key, 'a getter')
     const value: unknown = Reflect.get(source, key)
-    if (value === undefined && Object.getOwnPropertyDescriptor(source, key)?.set !== undefined) throw this.refuseAt(key, 'a setter')
+    if (value === undefined && Object.getOwnPropertyDescriptor(source, key)?.set !== undefined)
+      throw this.refuseAt(key, 'a setter')
     return this.copyAt(key, value)
   }
 
@@ -223,7 +232,8 @@ class ValueCopier implements Walk {
     const keys = Object.keys(source)
     this.refuseSymbols(source)
     const names = Object.getOwnPropertyNames(source)
-    if (names.length !== keys.length) throw this.refuseAt(names.find((name) => !keys.includes(name)) ?? '', 'a field that is not enumerable')
+    if (names.length !== keys.length)
+      throw this.refuseAt(names.find((name) => !keys.includes(name)) ?? '', 'a field that is not enumerable')
     return keys
   }
 
@@ -242,7 +252,8 @@ class ValueCopier implements Walk {
     const { length } = source
     const keys = Object.keys(source)
     this.refuseSymbols(source)
-    if (keys.length !== length || (length > 0 && keys[length - 1] !== String(length - 1))) return this.copySparseArray(source, keys)
+    if (keys.length !== length || (length > 0 && keys[length - 1] !== String(length - 1)))
+      return this.copySparseArray(source, keys)
     const copy = this.remember(source, new Array<unknown>(length))
     for (let index = 0; index < length; index++) copy[index] = this.copyField(source, index)
     return Object.freeze(copy)
@@ -277,7 +288,10 @@ class ValueCopier implements Walk {
     this.encodedDepth = this.depth + 1
     const copy = this.copyAt('encode()', data)
     this.encodedDepth = outer
-    return this.remember(source, this.decodes ? decode(entry, copy, this.path.slice(0, this.depth)) : new Encoded(entry, copy))
+    return this.remember(
+      source,
+      this.decodes ? decode(entry, copy, this.path.slice(0, this.depth)) : new Encoded(entry, copy),
+    )
   }
 
   private copyError(source: Error, prototype: object): Error {
@@ -290,9 +304,12 @@ class ValueCopier implements Walk {
       defineField(copy, key, this.copyAt(key, key === 'stack' ? source.stack : value), enumerable)
     }
     // Runtimes mark their errors with hidden symbols, which mean nothing elsewhere; the visible ones are somebody's data.
-    const symbol = Object.getOwnPropertySymbols(source).find((key) => Object.prototype.propertyIsEnumerable.call(source, key))
+    const symbol = Object.getOwnPropertySymbols(source).find((key) =>
+      Object.prototype.propertyIsEnumerable.call(source, key),
+    )
     if (symbol !== undefined) throw this.refuseAt(String(symbol), 'a field whose key is a symbol')
-    if (!Object.hasOwn(source, 'stack') && typeof source.stack === 'string') defineField(copy, 'stack', source.stack, false)
+    if (!Object.hasOwn(source, 'stack') && typeof source.stack === 'string')
+      defineField(copy, 'stack', source.stack, false)
     return copy
   }
 }
@@ -308,7 +325,12 @@ function encode(encodeInstance: (instance: unknown) => unknown, instance: object
 function decode(entry: ClassEntry, data: unknown, path: readonly PathKey[]): object {
   const at = formatPath(path)
   const fail = (why: string, cause?: unknown): CodecError =>
-    new CodecError('decode-failed', `Class "${entry.name}" did not decode what it encoded${at && `, at ${at}`}: ${why}.`, at, { cause })
+    new CodecError(
+      'decode-failed',
+      `Class "${entry.name}" did not decode what it encoded${at && `, at ${at}`}: ${why}.`,
+      at,
+      { cause },
+    )
   let instance: unknown
   try {
     instance = entry.decode?.(data)

@@ -3,13 +3,13 @@ import {
   eventTypesOf,
   isEventType,
   type NamedStep,
+  type OneOrMore,
   toArray,
   typesOf,
   type WorkflowDefinition,
   type WorkflowOptions,
 } from './definition.ts'
 import type { AnyEventType } from './event.ts'
-import type { OneOrMore } from './step.ts'
 
 type Steps = readonly NamedStep[]
 

@@ -2,14 +2,14 @@ import { createActor } from 'xstate'
 import type { WorkflowMachine } from '../machines/index.ts'
 import { type Compiled, compile, RunInput, readSnapshot, toStartEvent } from './compile.ts'
 import type { StepContext } from './context.ts'
-import type { NamedStep, WorkflowDefinition, WorkflowOptions } from './definition.ts'
-import type { OnInput } from './live-run.ts'
-import type { WorkflowSnapshot } from './snapshot.ts'
+import type { NamedStep, Step, StepOptions, WorkflowDefinition, WorkflowOptions } from './definition.ts'
 import { type Duration, toMs } from './duration.ts'
 import type { AnyEventType } from './event.ts'
 import { WorkflowHandler } from './handler.ts'
+import type { OnInput } from './live-run.ts'
 import type { InputOf, OutputOf, Schema } from './schema.ts'
-import type { Accepted, Fits, Returnable, Step, StepOptions, StepReturn } from './step.ts'
+import type { WorkflowSnapshot } from './snapshot.ts'
+import type { Accepted, Fits, Returnable, StepReturn } from './step.ts'
 import type { Checked, ExternalWire, Problems, ResultOf, WiresOf } from './wire.ts'
 
 export interface RunOptions {
@@ -57,7 +57,8 @@ declare const wiring: unique symbol
 /**
  * A workflow: steps, and how events lead from one to the next. It never changes; `.step` gives a new one.
  *
- * Its type knows the wiring: `run` does not compile while a step returns an event that no step accepts.
+ * Its type knows the wiring: `run` does not compile while a step returns an event that no step accepts or, where every
+ * step says what it emits, accepts one that nobody emits.
  */
 export class Workflow<Input, Start, Result, State extends object, Wires> {
   /** Only a type: without it, a workflow would pass for one of fewer steps, whose wiring looks broken. */

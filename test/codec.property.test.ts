@@ -15,7 +15,10 @@ class PaymentError extends TypeError {}
 const classes = new ClassRegistry()
 classes.register(Profile)
 classes.register(PaymentError)
-classes.register(Money, { encode: (money: Money) => ({ held: money.parts }), decode: (data: { held: unknown }) => new Money(data.held) })
+classes.register(Money, {
+  encode: (money: Money) => ({ held: money.parts }),
+  decode: (data: { held: unknown }) => new Money(data.held),
+})
 
 /** A value is drawn as a list of objects, whose items point to objects of the list: so there are cycles and sharing of all kinds. */
 type Item = { primitive: unknown } | { ref: number }
@@ -32,15 +35,60 @@ const primitive = fc.oneof(
   fc.integer(),
   fc.bigInt(),
   fc.boolean(),
-  fc.constantFrom(null, undefined, Number.NaN, -0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, '\ud800', '__proto__', ''),
+  fc.constantFrom(
+    null,
+    undefined,
+    Number.NaN,
+    -0,
+    Number.POSITIVE_INFINITY,
+    Number.NEGATIVE_INFINITY,
+    '\ud800',
+    '__proto__',
+    '',
+  ),
 )
 const item: fc.Arbitrary<Item> = fc.oneof(
   { weight: 2, arbitrary: primitive.map((value) => ({ primitive: value })) },
   { weight: 3, arbitrary: fc.nat(12).map((ref) => ({ ref })) },
 )
-const key = fc.oneof(fc.constantFrom('__proto__', 'constructor', 'toString', 'then', 'length', '', '1', '0', 'a.b', 'cause', 'name'), fc.string())
-const containers = ['object', 'object', 'null', 'array', 'sparse', 'map', 'set', 'error', 'aggregate', 'payment', 'profile']
-const leaves = ['date', 'regexp', 'url', 'buffer', 'u8', 'u8c', 'i8', 'u16', 'i16', 'u32', 'i32', 'f32', 'f64', 'b64', 'bu64', 'view', 'part', 'dom', 'money']
+const key = fc.oneof(
+  fc.constantFrom('__proto__', 'constructor', 'toString', 'then', 'length', '', '1', '0', 'a.b', 'cause', 'name'),
+  fc.string(),
+)
+const containers = [
+  'object',
+  'object',
+  'null',
+  'array',
+  'sparse',
+  'map',
+  'set',
+  'error',
+  'aggregate',
+  'payment',
+  'profile',
+]
+const leaves = [
+  'date',
+  'regexp',
+  'url',
+  'buffer',
+  'u8',
+  'u8c',
+  'i8',
+  'u16',
+  'i16',
+  'u32',
+  'i32',
+  'f32',
+  'f64',
+  'b64',
+  'bu64',
+  'view',
+  'part',
+  'dom',
+  'money',
+]
 const spec = fc.record({
   kind: fc.constantFrom(...containers, ...containers, ...leaves),
   items: fc.array(item, { maxLength: 5 }),
@@ -113,18 +161,21 @@ function build(specs: readonly Spec[]): unknown {
   const define = (node: object, name: string, value: unknown): void => {
     // The engine itself builds the stack from the name, and overflows on an error that is its own name.
     if (name === 'name' && node instanceof Error && typeof value === 'object') return
-    if (!Object.hasOwn(node, name)) Object.defineProperty(node, name, { value, enumerable: true, writable: true, configurable: true })
+    if (!Object.hasOwn(node, name))
+      Object.defineProperty(node, name, { value, enumerable: true, writable: true, configurable: true })
   }
   for (const [index, { kind, items, keys, number }] of specs.entries()) {
     const node = nodes[index]
     const values = items.map(resolve)
-    if (node instanceof Map) for (const [at, value] of values.entries()) node.set(values[(at + number) % values.length], value)
+    if (node instanceof Map)
+      for (const [at, value] of values.entries()) node.set(values[(at + number) % values.length], value)
     else if (node instanceof Set) for (const value of values) node.add(value)
     else if (Array.isArray(node)) {
       if (kind === 'sparse') node.length = 3 + number * 1000
       for (const [at, value] of values.entries()) node[kind === 'sparse' ? at * (number + 1) : at] = value
     } else if (node instanceof AggregateError) node.errors = values
-    else if (node && (containers.includes(kind) || kind === 'dom')) for (const [at, value] of values.entries()) define(node, keys[at] ?? '', value)
+    else if (node && (containers.includes(kind) || kind === 'dom'))
+      for (const [at, value] of values.entries()) define(node, keys[at] ?? '', value)
   }
   return nodes[0]
 }
@@ -174,7 +225,11 @@ test('all plain data that is read is frozen', () => {
   fc.assert(
     fc.property(graph, (specs) => {
       const unfrozen = [...partsOf(read(store(build(specs), classes)))].filter(
-        (part) => !Object.isFrozen(part) && (Array.isArray(part) || part instanceof Profile || [Object.prototype, null].includes(Object.getPrototypeOf(part))),
+        (part) =>
+          !Object.isFrozen(part) &&
+          (Array.isArray(part) ||
+            part instanceof Profile ||
+            [Object.prototype, null].includes(Object.getPrototypeOf(part))),
       )
       expect(unfrozen).toEqual([])
     }),

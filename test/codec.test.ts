@@ -10,9 +10,11 @@ beforeEach(() => {
   classes = new ClassRegistry()
 })
 
-const throughText = (stored: Stored, registry = classes): Stored => revive(JSON.parse(JSON.stringify(persist(stored))), registry)
+const throughText = (stored: Stored, registry = classes): Stored =>
+  revive(JSON.parse(JSON.stringify(persist(stored))), registry)
 const roundTrip = (value: unknown): unknown => read(throughText(store(value, classes)))
-const sparse = (...items: unknown[]): unknown[] => Object.assign([], Object.fromEntries(items.map((item, index) => [index * 2 + 1, item])))
+const sparse = (...items: unknown[]): unknown[] =>
+  Object.assign([], Object.fromEntries(items.map((item, index) => [index * 2 + 1, item])))
 const own = (text: string): unknown => JSON.parse(text)
 
 describe('tiers', () => {
@@ -81,10 +83,18 @@ describe('tiers', () => {
 describe('what cannot be kept', () => {
   const socket = new (class Socket {})()
   test.each([
-    [{ orders: [{}, {}, {}, { customer: { socket } }] }, 'orders[3].customer.socket', 'an instance of Socket, which no codec is registered for'],
+    [
+      { orders: [{}, {}, {}, { customer: { socket } }] },
+      'orders[3].customer.socket',
+      'an instance of Socket, which no codec is registered for',
+    ],
     [{ 'a b': new Map([['key', new Set([() => 1])]]) }, '["a b"].get("key").get(…)', 'a function'],
     [{ at: new Map([[Symbol.iterator, 1]]) }, 'at.get(Symbol(Symbol.iterator))', 'a symbol'],
-    [{ error: new Error('x', { cause: { socket } }) }, 'error.cause.socket', 'an instance of Socket, which no codec is registered for'],
+    [
+      { error: new Error('x', { cause: { socket } }) },
+      'error.cause.socket',
+      'an instance of Socket, which no codec is registered for',
+    ],
     [
       {
         deep: {
@@ -176,7 +186,10 @@ describe('what cannot be kept', () => {
     }
     class Wrapped extends Link {}
     classes.register(Link)
-    classes.register(Wrapped, { encode: (it: Wrapped) => ({ next: it.next }), decode: (data: { next: unknown }) => new Wrapped(data.next) })
+    classes.register(Wrapped, {
+      encode: (it: Wrapped) => ({ next: it.next }),
+      decode: (data: { next: unknown }) => new Wrapped(data.next),
+    })
     const makers = [
       (next: unknown) => new Error('x', { cause: next }),
       (next: unknown) => new Link(next),
@@ -196,7 +209,9 @@ describe('what cannot be kept', () => {
 
   test('is damage when a snapshot is nested deeper', () => {
     const levels = 100_000
-    expect(() => revive({ json: JSON.parse('['.repeat(levels) + ']'.repeat(levels)) })).toThrow('nested deeper than 500 levels')
+    expect(() => revive({ json: JSON.parse('['.repeat(levels) + ']'.repeat(levels)) })).toThrow(
+      'nested deeper than 500 levels',
+    )
     const text = `[${Array.from({ length: levels }, (_, index) => `[${index + 1}]`).join()},1]`
     expect(() => revive({ coded: text })).toThrow(CodecError)
   })
@@ -219,7 +234,12 @@ describe('values are values', () => {
   })
 
   test('bytes come back as a Uint8Array that is the reader’s own', () => {
-    for (const value of [new Uint8Array([1, 2, 3]), Buffer.from([1, 2, 3]), new Uint8Array([1, 2, 3]).buffer, new Uint8Array([0, 1, 2, 3]).subarray(1)]) {
+    for (const value of [
+      new Uint8Array([1, 2, 3]),
+      Buffer.from([1, 2, 3]),
+      new Uint8Array([1, 2, 3]).buffer,
+      new Uint8Array([0, 1, 2, 3]).subarray(1),
+    ]) {
       const stored = store(value)
       new Uint8Array(value instanceof ArrayBuffer ? value : value.buffer).fill(9)
       const first = read(stored)
@@ -316,7 +336,10 @@ describe('classes', () => {
       return this.#cents
     }
   }
-  const moneyCodec = { encode: (money: Money) => new Map([['cents', money.cents]]), decode: (data: Map<string, number>) => new Money(data.get('cents') ?? 0) }
+  const moneyCodec = {
+    encode: (money: Money) => new Map([['cents', money.cents]]),
+    decode: (data: Map<string, number>) => new Money(data.get('cents') ?? 0),
+  }
 
   test('a registered class keeps fields and prototype, without its constructor', () => {
     classes.register(UserProfile)
@@ -355,7 +378,11 @@ describe('classes', () => {
 
   test('a static codec needs no registration', () => {
     class Celsius {
-      static readonly [classCodec] = { name: 'Celsius', encode: (it: Celsius) => it.degrees, decode: (degrees: number) => new Celsius(degrees) }
+      static readonly [classCodec] = {
+        name: 'Celsius',
+        encode: (it: Celsius) => it.degrees,
+        decode: (degrees: number) => new Celsius(degrees),
+      }
       constructor(readonly degrees: number) {}
     }
     class Kelvin extends Celsius {}
@@ -372,14 +399,20 @@ describe('classes', () => {
       constructor(readonly held: unknown) {}
     }
     classes.register(Node)
-    classes.register(Wrapper, { encode: (it: Wrapper) => ({ held: it.held }), decode: (data: { held: unknown }) => new Wrapper(data.held) })
+    classes.register(Wrapper, {
+      encode: (it: Wrapper) => ({ held: it.held }),
+      decode: (data: { held: unknown }) => new Wrapper(data.held),
+    })
     const node = new Node()
     node.next = { node }
     const back = Object(roundTrip(node))
     expect(back.next.node).toBe(back)
     const parent: { child?: unknown } = {}
     parent.child = new Wrapper(parent)
-    expect(refusalOf(store(parent, classes))).toEqual({ path: 'child.encode().held', what: 'a cycle through a class with its own encode' })
+    expect(refusalOf(store(parent, classes))).toEqual({
+      path: 'child.encode().held',
+      what: 'a cycle through a class with its own encode',
+    })
     const self: { held: unknown } = { held: undefined }
     self.held = new Wrapper(self)
     expect(tierOf(store(self.held, classes))).toBe('live')
@@ -394,7 +427,10 @@ describe('classes', () => {
       },
       decode: () => new Money(0),
     })
-    expect(refusalOf(store([new Money(1)], classes))).toEqual({ path: '[0]', what: 'an instance whose class’s encode threw (broken)'.replace('’', "'") })
+    expect(refusalOf(store([new Money(1)], classes))).toEqual({
+      path: '[0]',
+      what: 'an instance whose class’s encode threw (broken)'.replace('’', "'"),
+    })
     class Handle {}
     classes.register(Handle, { encode: () => ({ fn: () => 1 }), decode: () => new Handle() })
     expect(refusalOf(store({ handle: new Handle() }, classes))?.path).toBe('handle.encode().fn')
@@ -511,7 +547,12 @@ describe('errors', () => {
     const back = Object(read(throughText(stored)))
     expect(back).not.toBeInstanceOf(PaymentError)
     expect(back).toBeInstanceOf(RangeError)
-    expect([back.constructor.name, back.name, back.message, back.details]).toEqual(['PaymentError', 'PaymentFailed', 'x', { a: 1 }])
+    expect([back.constructor.name, back.name, back.message, back.details]).toEqual([
+      'PaymentError',
+      'PaymentFailed',
+      'x',
+      { a: 1 },
+    ])
     expect(persist(store(back))).toEqual(persist(stored))
   })
 
@@ -588,7 +629,10 @@ describe('snapshots from outside', () => {
   })
 
   test('an own key __proto__ comes back as an ordinary key', () => {
-    for (const value of [own('{"__proto__":{"polluted":true}}'), { at: new Date(5), in: own('{"__proto__":{"polluted":true}}') }]) {
+    for (const value of [
+      own('{"__proto__":{"polluted":true}}'),
+      { at: new Date(5), in: own('{"__proto__":{"polluted":true}}') },
+    ]) {
       const back = Object(roundTrip(value))
       const holder = back.in ?? back
       expect(Object.keys(holder)).toEqual(['__proto__'])

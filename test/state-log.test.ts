@@ -1,13 +1,11 @@
-import { deleted, StateLog } from 'blazen-xstate/machines'
+import { deleted, StateLog, Writes } from 'blazen-xstate/machines'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-
-type Writes = Map<string, unknown>
 
 describe('a state log', () => {
   test('shows a write at once, and as part of the run only after its commit', () => {
     const log = new StateLog([['a', 1]])
-    const writes: Writes = new Map()
+    const writes: Writes = new Writes()
     log.write(writes, 'a', 2)
     expect(log.get('a')).toBe(2)
     expect(log.committed.get('a')).toBe(1)
@@ -18,7 +16,7 @@ describe('a state log', () => {
 
   test('has no trace of writes that were discarded', () => {
     const log = new StateLog([['a', 1]])
-    const writes: Writes = new Map()
+    const writes: Writes = new Writes()
     log.write(writes, 'a', 2)
     log.write(writes, 'b', 3)
     log.write(writes, 'a', deleted)
@@ -30,14 +28,14 @@ describe('a state log', () => {
 
   test('shows the last write of several executions, and the one before when that is discarded', () => {
     const log = new StateLog()
-    const first: Writes = new Map()
-    const second: Writes = new Map()
+    const first: Writes = new Writes()
+    const second: Writes = new Writes()
     log.write(first, 'a', 1)
     log.write(second, 'a', 2)
     expect(log.get('a')).toBe(2)
     log.discard(second)
     expect(log.get('a')).toBe(1)
-    const third: Writes = new Map()
+    const third: Writes = new Writes()
     log.write(third, 'a', 3)
     log.write(first, 'a', 4)
     expect(log.get('a')).toBe(4)
@@ -47,8 +45,8 @@ describe('a state log', () => {
 
   test('does not show an older value again when a newer one is committed first', () => {
     const log = new StateLog()
-    const older: Writes = new Map()
-    const newer: Writes = new Map()
+    const older: Writes = new Writes()
+    const newer: Writes = new Writes()
     log.write(older, 'a', 'older')
     log.write(newer, 'a', 'newer')
     log.commit(newer)
@@ -60,7 +58,7 @@ describe('a state log', () => {
 
   test('knows undefined and null as values', () => {
     const log = new StateLog([['a', undefined]])
-    const writes: Writes = new Map()
+    const writes: Writes = new Writes()
     log.write(writes, 'b', undefined)
     log.write(writes, 'c', null)
     expect([log.has('a'), log.has('b'), log.has('c'), log.has('d')]).toEqual([true, true, true, false])
@@ -70,7 +68,7 @@ describe('a state log', () => {
 
   test('does not show a key that is deleted, and shows it when it is written again', () => {
     const log = new StateLog([['a', 1]])
-    const writes: Writes = new Map()
+    const writes: Writes = new Writes()
     log.write(writes, 'a', deleted)
     expect(log.has('a')).toBe(false)
     expect(log.get('a')).toBeUndefined()
@@ -92,7 +90,7 @@ describe('a state log', () => {
         let model = new Map<string, unknown>()
         for (const { operations, commits } of executions) {
           const during = new Map(model)
-          const writes: Writes = new Map()
+          const writes: Writes = new Writes()
           for (const { key, value } of operations) {
             log.write(writes, key, value)
             if (value === deleted) during.delete(key)
@@ -121,7 +119,7 @@ describe('a state log', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 20 }), (steps) => {
         const log = new StateLog()
-        const open: Writes[] = [new Map(), new Map(), new Map()]
+        const open: Writes[] = [new Writes(), new Writes(), new Writes()]
         // All writes that stand, in the order in which they were made.
         let standing: { by: Writes; key: string; value: number }[] = []
         for (const [value, each] of steps.entries()) {
@@ -136,7 +134,7 @@ describe('a state log', () => {
               log.discard(by)
               standing = standing.filter((write) => write.by !== by)
             }
-            open[each.by] = new Map()
+            open[each.by] = new Writes()
           }
           for (const key of ['a', 'b']) {
             const seen = standing.findLast((write) => write.key === key)
