@@ -84,6 +84,11 @@ export class Activity {
     this.#startQueued()
   }
 
+  /** The run has been prepared: what waited for that starts. */
+  wake(): void {
+    this.#startQueued()
+  }
+
   /** Ends everything at once; nothing is reported any more, and no timer is left. */
   stop(): void {
     this.#stopped = true
@@ -110,7 +115,8 @@ export class Activity {
   }
 
   #hasPlace(): boolean {
-    return this.running.size < this.step.concurrency && !this.#yielding && !this.#held && !this.#stopped
+    const isFree = !this.#yielding && !this.#held && !this.#stopped && !this.run.preparing
+    return isFree && this.running.size < this.step.concurrency
   }
 
   /** Begins the next attempt of an execution, now or when it is due; it has its place from here on. */

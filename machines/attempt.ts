@@ -11,6 +11,8 @@ export class Attempt {
   readonly number: number
   /** Settled, failed, timed out or stopped: whatever the function does from here on counts for nothing. */
   over = false
+  /** Failed, timed out or stopped: it has left no trace in the run. */
+  discarded = false
   /** Not begun: it has its place and waits until it is due. */
   waiting = false
   /** How many events it has sent early. */
@@ -46,6 +48,7 @@ export class Attempt {
   /** Ends the attempt without a trace: its writes and what it collected are taken back. */
   discard(): void {
     this.over = true
+    this.discarded = true
     if (this.writes !== undefined) this.run.state.discard(this.writes)
     if (this.collected !== undefined) uncollect(this.run.collections, this.execution, this.collected)
     this.writes = undefined

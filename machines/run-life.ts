@@ -1,7 +1,8 @@
 import type { AnyActorScope, AnyEventObject, Snapshot } from 'xstate'
 import { clockOf, keepErrorLocal, now } from './actor-scope.ts'
 import { deliver, isStop, moved } from './fast-path.ts'
-import { type Fired, fail } from './record.ts'
+import { prepare } from './preparing.ts'
+import type { Fired } from './record.ts'
 import { fromData, type Routes, Run, route, toData } from './run.ts'
 import { createStepActor } from './step-actor.ts'
 import type { StepLogic } from './step-logic.ts'
@@ -79,15 +80,11 @@ export function withRunLife(
     for (const request of run.requests.values()) config.ask(run, request)
     if (snapshot.value === 'paused') return
     armAll(scope.self, run)
+    prepare(scope.self, run, config)
+    run.delivered = true
     if (snapshot.value === 'waiting') return
     startClock(scope.self, run)
-    const preparing = config.prepare(run)
-    if (preparing === undefined) deliverOpen(scope, snapshot)
-    else
-      preparing.then(
-        () => deliverOpen(scope, snapshot),
-        (error) => scope.self.send(fail({ kind: 'error', error })),
-      )
+    deliver(scope, snapshot.children, [...run.open.values()])
   }
 
   machine.transition = (snapshot, event, scope) => {
@@ -102,13 +99,6 @@ export function withRunLife(
   }
 
   return Object.assign(machine, { start })
-}
-
-function deliverOpen(scope: AnyActorScope, { context: { run }, children }: RunSnapshot): void {
-  const { value, status } = scope.self.getSnapshot()
-  if (status !== 'active' || run.delivered || value === 'paused' || value === 'pausing') return
-  run.delivered = true
-  deliver(scope, children, [...run.open.values()])
 }
 
 /** Whether a timer went off because it is further away than JavaScript can count; it is armed again then. */

@@ -65,6 +65,10 @@ export class Run {
   active = 0
   /** Whether the step actors have the open executions; they get them when the run starts to run. */
   delivered = false
+  /** Whether what has to be done before any step runs was begun. */
+  prepared = false
+  /** Whether it is still being done: executions wait in the queues of their steps. */
+  preparing = false
   /** What attempts have collected that have not settled. */
   readonly collecting = new Map<readonly Collecting[], Execution>()
 
@@ -112,8 +116,9 @@ export function fromData(data: RunData, owner: unknown): Run {
 /** The run for `owner` to change: itself if it owns it, else a copy. */
 export function ownedBy(run: Run, owner: unknown): Run {
   if (run.owner === owner) return run
-  const { local, inline, runningSince, active, delivered } = run
-  return Object.assign(fromData(toData(run), owner), { local, inline, runningSince, active, delivered })
+  const { local, inline, runningSince, active, delivered, prepared, preparing } = run
+  const ofProcess = { local, inline, runningSince, active, delivered, prepared, preparing }
+  return Object.assign(fromData(toData(run), owner), ofProcess)
 }
 
 /** Which steps accept an event type, in the order of their definition. */

@@ -6,6 +6,20 @@ export class Change {
   constructor(readonly apply: (before: unknown) => unknown) {}
 }
 
+/** Under this key, a value has the entries that it is kept in beside its own, by key. */
+export const parts: unique symbol = Symbol('parts')
+
+/** A value that is kept in several entries, so that a change of it writes only those that changed. */
+export interface Composite {
+  readonly [parts]: ReadonlyMap<string, unknown>
+}
+
+const noParts: ReadonlyMap<string, unknown> = new Map()
+
+function partsOf(value: unknown): ReadonlyMap<string, unknown> {
+  return typeof value === 'object' && value !== null && parts in value ? (value as Composite)[parts] : noParts
+}
+
 /** What one execution has written and not yet committed, by key: the value, `deleted`, or a `Change`. */
 export class Writes extends Map<string, unknown> {
   /** The keys whose value was worked out on the one before it. */
@@ -50,14 +64,30 @@ export class StateLog {
     else this.write(writes, key, apply(own === deleted ? undefined : own))
   }
 
-  /** Makes the writes ready to be committed: what depends on a value before is worked out on what is committed. */
+  /**
+   * Makes the writes ready to be committed: what depends on a value before is worked out on what is committed, and
+   * the entries of composite values are written, as far as they are others than those that are committed.
+   */
   resolve(writes: Writes): void {
+    let entries: Map<string, unknown> | undefined
     for (const [key, value] of writes) {
-      if (!(value instanceof Change)) continue
-      writes.set(key, value.apply(this.committed.get(key)))
-      writes.changed ??= new Set()
-      writes.changed.add(key)
+      const before = this.committed.get(key)
+      let after = value
+      if (value instanceof Change) {
+        after = value.apply(before)
+        writes.set(key, after)
+        writes.changed ??= new Set()
+        writes.changed.add(key)
+      }
+      const gone = partsOf(before)
+      const there = partsOf(after)
+      if (gone.size === 0 && there.size === 0) continue
+      entries ??= new Map()
+      for (const part of gone.keys()) if (!there.has(part)) entries.set(part, deleted)
+      for (const [part, entry] of there)
+        if (!gone.has(part) || !Object.is(gone.get(part), entry)) entries.set(part, entry)
     }
+    if (entries !== undefined) for (const [part, entry] of entries) writes.set(part, entry)
   }
 
   /** Writes `value` (or `deleted`) on behalf of the execution that owns `writes`. */

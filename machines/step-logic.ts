@@ -35,6 +35,9 @@ export function createStepLogic(step: StepConfig): StepLogic {
         case 'blazen.resume':
           snapshot.activity?.release()
           return snapshot
+        case 'blazen.prepared':
+          snapshot.activity?.wake()
+          return snapshot
         case 'xstate.stop':
           snapshot.activity?.stop()
           return { ...snapshot, status: 'stopped' } as StepSnapshot

@@ -10,6 +10,7 @@ import {
 import type { StepConfig } from './activity.ts'
 import { type Execution, type RoutedEvent, requestType, stopType } from './execution.ts'
 import { withFastPath } from './fast-path.ts'
+import { prepare } from './preparing.ts'
 import {
   type Answered,
   type Failed,
@@ -159,6 +160,7 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowMachine {
         const undelivered = run.delivered ? [] : [...run.open.values()]
         run.delivered = true
         enqueue.assign({ run })
+        enqueue(() => prepare(self, run, config))
         for (const { name } of config.steps) enqueue.sendTo(name, { type: 'blazen.resume' })
         for (const execution of undelivered) enqueue.sendTo(execution.step, execution)
         for (const each of queue) enqueue.raise(routable(each, undefined))

@@ -14,7 +14,7 @@ export type JsonValue = string | number | boolean | null | readonly JsonValue[] 
 
 /**
  * A value as {@link store} took it. JSON data, and primitives of all kinds, stand for themselves, deeply frozen;
- * everything else is in a box, which nothing but this file looks into.
+ * everything else is in a box.
  */
 export type Stored = JsonValue | undefined | bigint | Box
 
@@ -25,9 +25,11 @@ export type PersistedValue =
   | { readonly bytes: string; readonly length: number }
   /** Text of the serialiser. */
   | { readonly coded: string }
+  /** In state alone: the class and the fields of a `BlazenState`, whose values are entries of their own. */
+  | { readonly object: JsonValue }
 
 /** A stored value that does not stand for itself. */
-abstract class Box {
+export abstract class Box {
   abstract readonly tier: Tier
   abstract read(): unknown
   abstract persist(): PersistedValue

@@ -40,6 +40,7 @@ import { describeIssues, type Issue, parse, type Schema } from './schema.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
 import { type Arrived, checkTop, fromSnapshot } from './snapshot-read.ts'
 import { toSnapshot } from './snapshot-write.ts'
+import { StateObject } from './state-object.ts'
 import { checkState, initialState } from './state-schema.ts'
 import { checkNumber, toRetryPolicy } from './step.ts'
 import { findWiringProblems } from './wiring.ts'
@@ -149,7 +150,10 @@ export function readSnapshot(
     types: new Set([...accepted, requestType, stopType]),
     classes,
   })
-  if (options.state !== undefined && picture.status === 'active') checkState(options.state, name, picture.data.state)
+  // Where there are objects, they have to be rebuilt first.
+  const isWhole = ![...picture.data.state.values()].some((value) => value instanceof StateObject)
+  if (options.state !== undefined && picture.status === 'active' && isWhole)
+    checkState(options.state, name, picture.data.state)
   return new ArrivedRun(picture, onInput, pausedRuns.get(picture.data.id))
 }
 
@@ -183,7 +187,7 @@ function toStepConfig({ name, options, run }: NamedStep, { options: defaults }: 
     retry: retry === undefined ? undefined : toRetryPolicy(retry, `${where}: retry`),
     invoke: (attempt) => run(attempt.execution.event as never, new StepContext(attempt) as never),
     toEvents,
-    save: () => undefined,
+    save: (attempt) => LiveRun.of(attempt.run).saver.save(attempt),
     toFailure: (cause, { execution, number }) => {
       if (!(cause instanceof EventValidationError)) {
         return { kind: 'step', step: name, event: execution.event, attempt: number, cause }

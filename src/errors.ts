@@ -221,6 +221,45 @@ export class SessionNotSerializableError extends BlazenError {
   }
 }
 
+/** What went wrong with a `BlazenState`. */
+export type BlazenStateErrorCode =
+  /** A field, or the object, is such that it cannot be kept. */
+  | 'state_invalid'
+  /** A field store failed to save. */
+  | 'field_save'
+  /** A field store failed to load. */
+  | 'field_load'
+  /** The value of a field cannot be read. */
+  | 'field_unreadable'
+  /** `restore()` threw. */
+  | 'state_restore'
+  /** The class is not registered in this process. */
+  | 'state_class_missing'
+  /** The class cannot be constructed without arguments. */
+  | 'state_constructor'
+
+/** A `BlazenState` that cannot be set, saved or rebuilt. */
+export class BlazenStateError extends BlazenError {
+  override name = 'BlazenStateError'
+  /** Where it is in `ctx.state`. */
+  readonly key: string
+  readonly className: string
+  /** The field, by its path in the object: `weights`, `inner.weights`; `undefined` if it is about no single one. */
+  readonly field: string | undefined
+
+  constructor(
+    override readonly code: BlazenStateErrorCode,
+    message: string,
+    { key, className, field }: { key: string; className: string; field?: string | undefined },
+    options?: ErrorOptions,
+  ) {
+    super(code, message, options)
+    this.key = key
+    this.className = className
+    this.field = field
+  }
+}
+
 /** A snapshot that cannot be resumed. Nothing of it has run. */
 export class SnapshotError extends BlazenError {
   override name = 'SnapshotError'

@@ -1,3 +1,4 @@
+export { BlazenState, type StateMeta } from './blazen-state.ts'
 export { type ClassCodec, classCodec, registerClass } from './class-codec.ts'
 export { CodecError, type CodecErrorCode } from './codec-error.ts'
 export type { StepContext } from './context.ts'
@@ -17,6 +18,7 @@ export {
   StopEvent,
   type WorkflowEvent,
 } from './event.ts'
+export { CallbackFieldStore, type FieldContext, type FieldStore } from './field-store.ts'
 export type { RunStatus, WorkflowHandler } from './handler.ts'
 export type { OnInput } from './live-run.ts'
 export type { Migration, SnapshotDraft } from './migration.ts'

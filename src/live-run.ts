@@ -15,10 +15,13 @@ import type { ClassRegistry } from './class-codec.ts'
 import { type Duration, toMs } from './duration.ts'
 import { EventValidationError, InputRequestError, RunOwnershipLostError } from './errors.ts'
 import { type AnyEvent, checkEvent, type InputRequestEvent } from './event.ts'
+import { FieldSaver, storedFields } from './field-saver.ts'
 import type { Resource } from './resource.ts'
 import { describeIssues, parse, type Schema } from './schema.ts'
 import { type LostEntry, Session } from './session.ts'
 import type { Arrived } from './snapshot-read.ts'
+import { StateObject } from './state-object.ts'
+import { gatherFields, rebuild } from './state-rebuild.ts'
 import { checkState } from './state-schema.ts'
 import { EventStream } from './stream.ts'
 import { warn } from './warn.ts'
@@ -53,6 +56,7 @@ export interface Blueprint {
 export class LiveRun {
   readonly stream: EventStream
   readonly session: Session
+  readonly saver: FieldSaver
   readonly #onInput: OnInput | undefined
   readonly #signal: AbortSignal | undefined
   #warned = false
@@ -66,6 +70,7 @@ export class LiveRun {
   ) {
     this.stream = new EventStream(blueprint.streamBuffer ?? 65_536)
     this.session = new Session(scope.system, run.id, blueprint.resources)
+    this.saver = new FieldSaver({ runId: run.id, workflow: blueprint.name })
     this.#onInput = onInput
     this.#signal = signal
     if (arrived === undefined) return
@@ -159,7 +164,18 @@ export class LiveRun {
 
   /** What has to be done before any step runs. A run that is aborted before it began never begins. */
   prepare(): Promise<void> | undefined {
-    return this.#signal?.aborted ? new Promise(() => {}) : undefined
+    if (this.#signal?.aborted) return new Promise(() => {})
+    const objects = [...this.run.state.committed.values()].filter((value) => value instanceof StateObject)
+    return objects.length === 0 ? undefined : this.#prepareObjects(objects)
+  }
+
+  /** Rebuilds what came from a snapshot; saves what a new run begins with. */
+  async #prepareObjects(objects: readonly StateObject[]): Promise<void> {
+    for (const object of objects) {
+      if (object.instance === undefined) await rebuild(object, { runId: this.run.id, workflow: this.name })
+      else await this.saver.saveAll(storedFields(object))
+    }
+    if (objects.every(({ problem }) => problem === undefined)) this.checkState()
   }
 
   /** Says once a run what its snapshots leave out. */
@@ -184,6 +200,8 @@ export class LiveRun {
     for (const [key, value] of previous.run.state.committed) {
       if (!this.run.state.committed.has(key)) this.run.state.committed.set(key, value)
     }
+    for (const value of this.run.state.committed.values())
+      if (value instanceof StateObject) gatherFields(value, this.run.state.committed)
     for (const [id, { event }] of previous.run.open) {
       const execution = this.run.open.get(id)
       if (execution !== undefined) this.run.open.set(id, Object.assign(execution, { event }))

@@ -4,10 +4,12 @@ import { SnapshotError } from './errors.ts'
 import { type AnyEvent, isEvent } from './event.ts'
 import { createNamespace, type Namespace } from './namespace.ts'
 import type { SnapshotContext, WorkflowSnapshot } from './snapshot.ts'
+import { ownerOf, toEntryKey, toFieldKey, toUserKey } from './state-key.ts'
+import { isHead } from './state-rebuild.ts'
 
 /** A snapshot of an older version, to be changed into one of the next. */
 export interface SnapshotDraft {
-  /** `ctx.state`, by the words of `Map`. */
+  /** `ctx.state`, by the words of `Map`. A BlazenState reads as plain data of its fields, without those of field stores. */
   readonly state: Namespace
   renameStep(from: string, to: string): void
   renameEvent(from: string, to: string): void
@@ -95,24 +97,39 @@ function createDraft(raw: RawSnapshot, classes: ClassRegistry): SnapshotDraft {
     context.collections = context.collections.map(([type, collected]) => [type, inside(collected)])
   }
 
-  const find = (key: string) => context.state.find(([each]) => each === key)
-  const without = (key: string) => context.state.filter(([each]) => each !== key)
+  const find = (key: string) => context.state.find(([each]) => each === toEntryKey(key))
+  /** The state without a key, and without the fields of the object that is there. */
+  const without = (key: string) => context.state.filter(([each]) => each !== toEntryKey(key) && ownerOf(each) !== key)
+  /** The fields of a BlazenState, as plain data; it is rebuilt only when the run goes on. */
+  const fieldsOf = (key: string, head: unknown, path: readonly string[] = []): unknown => {
+    const fields = isHead(head) ? head.fields : []
+    return Object.fromEntries(
+      fields.flatMap(([name, kind]) => {
+        const at = [...path, name]
+        const entry = context.state.find(([each]) => each === toFieldKey(key, at))
+        if (entry === undefined || kind === 'store') return []
+        const value = decode(entry[1])
+        return [[name, kind === 'state' ? fieldsOf(key, value, at) : value]]
+      }),
+    )
+  }
   const state = createNamespace<Record<string, unknown>>(
     {
       get: (key) => {
-        const entry = find(key)
-        return entry === undefined ? undefined : decode(entry[1])
+        const entry = find(key)?.[1]
+        if (entry === undefined) return undefined
+        return 'object' in entry ? fieldsOf(key, entry.object) : decode(entry)
       },
       has: (key) => find(key) !== undefined,
       set: (key, value) => {
-        context.state = [...without(key), [key, encode(value)]]
+        context.state = [...without(key), [toEntryKey(key), encode(value)]]
       },
       delete: (key) => {
         const had = find(key) !== undefined
         context.state = without(key)
         return had
       },
-      keys: () => context.state.map(([key]) => key),
+      keys: () => context.state.flatMap(([key]) => toUserKey(key) ?? []),
     },
     'draft.state',
   )

@@ -8,12 +8,14 @@ import {
 } from '../machines/index.ts'
 import type { ClassRegistry } from './class-codec.ts'
 import { read, revive, type Stored } from './codec.ts'
-import { CodecError } from './codec-error.ts'
+import { CodecError, messageOf } from './codec-error.ts'
 import { SnapshotError } from './errors.ts'
 import { type AnyEvent, isEvent } from './event.ts'
 import type { LostEntry } from './session.ts'
-
 import type { SnapshotContext, WorkflowSnapshot } from './snapshot.ts'
+import { isEntryKey, toUserKey } from './state-key.ts'
+import { StateObject } from './state-object.ts'
+import { gatherFields, isHead, reviveObject } from './state-rebuild.ts'
 
 /** What a snapshot is read for. */
 export interface Arriving {
@@ -58,7 +60,7 @@ export function fromSnapshot(snapshot: unknown, arriving: Arriving): Arrived {
     timers: context.list('timers', (part) => part.timer()),
     timersMade: context.number('timersMade'),
     collections: new Map(context.list('collections', (part) => part.collection())),
-    state: new Map(context.list('state', (part) => part.entry())),
+    state: context.entries(),
     timeoutMs: context.optional('timeoutMs', (part) => part.asNumber()),
     timeLeftMs: context.optional('timeLeftMs', (part) => part.asNumber()),
     result: context.optional('result', (part) => read(part.stored())) ?? top.raw('output'),
@@ -210,10 +212,32 @@ class Part {
 
   entry(): [string, Stored] {
     const [key, value] = this.#pair()
-    return [
-      key,
-      new Part(value, `${this.#path.replace(/\[\d+\]$/, '')}[${JSON.stringify(key)}]`, this.#arriving).stored(),
-    ]
+    const part = new Part(value, `${this.#path.replace(/\[\d+\]$/, '')}[${JSON.stringify(key)}]`, this.#arriving)
+    if (!isEntryKey(key)) throw this.#fail('a key of state', key)
+    const userKey = toUserKey(key)
+    const isObject = typeof value === 'object' && value !== null && Object.keys(value).join() === 'object'
+    return [key, isObject && userKey !== undefined ? part.object(userKey) : part.stored()]
+  }
+
+  /** The class and fields of a BlazenState. */
+  object(key: string): Stored {
+    const head = new Part({ json: this.raw('object') }, `${this.#path}.object`, this.#arriving).stored()
+    if (isHead(head)) return reviveObject(key, head, this.#arriving.classes)
+    throw this.#fail('the class and fields of a state', this.#value)
+  }
+
+  /** The entries of state, of which some are fields of others. */
+  entries(): Map<string, Stored> {
+    const entries = new Map(this.list('state', (part) => part.entry()))
+    for (const object of entries.values()) {
+      if (!(object instanceof StateObject)) continue
+      try {
+        gatherFields(object, entries)
+      } catch (cause) {
+        throw new SnapshotError(`The snapshot is damaged: ${messageOf(cause)}.`, this.part('state').#path, { cause })
+      }
+    }
+    return entries
   }
 
   lost(): LostEntry {

@@ -5,8 +5,8 @@ import { SessionNotSerializableError } from './errors.ts'
 import type { AnyEvent } from './event.ts'
 import { storeFailure } from './failure.ts'
 import type { LostEntry, SessionEntry, SessionPausePolicy } from './session.ts'
-
 import type { PersistedEntry, PersistedFailure, PersistedTimer, SnapshotContext, WorkflowSnapshot } from './snapshot.ts'
+import { describeEntry } from './state-key.ts'
 
 /** What a snapshot is taken of, beside the run. */
 export interface Departing {
@@ -102,7 +102,7 @@ class Packer {
     const kept: [string, PersistedValue][] = []
     for (const [key, value] of entries) {
       const stored = value as Stored
-      if (this.#keeps(stored, `ctx.state "${key}"`)) kept.push([key, persist(stored)])
+      if (this.#keeps(stored, describeEntry(key))) kept.push([key, persist(stored)])
       else this.lostState.push({ key, step: '', at: Date.now() })
     }
     return kept

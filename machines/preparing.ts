@@ -1,0 +1,28 @@
+import type { AnyActorRef } from 'xstate'
+import { relay } from './actor-scope.ts'
+import { fail } from './record.ts'
+import type { Run } from './run.ts'
+import type { WorkflowConfig } from './workflow-config.ts'
+
+/**
+ * Does what has to be done before any step runs, once, when the run begins to run in this process. Until then,
+ * executions wait in the queues of their steps.
+ */
+export function prepare(self: AnyActorRef, run: Run, config: Pick<WorkflowConfig, 'prepare'>): void {
+  if (run.prepared) return
+  run.prepared = true
+  const preparing = config.prepare(run)
+  if (preparing === undefined) return
+  run.preparing = true
+  preparing.then(
+    () => {
+      run.preparing = false
+      const { status, children } = self.getSnapshot()
+      if (status !== 'active') return
+      for (const child of Object.values<AnyActorRef>(children)) relay({ self, system: self.system }, child, prepared)
+    },
+    (error) => self.send(fail({ kind: 'error', error })),
+  )
+}
+
+const prepared = { type: 'blazen.prepared' }

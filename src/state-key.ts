@@ -1,0 +1,48 @@
+/**
+ * How the keys of `ctx.state` stand in a run's log. Any text is a key, and fields of objects have entries of their own:
+ * so users' keys that begin with the reserved word are kept under an escape, and no key can be that of a field.
+ */
+const reserved = 'blazen::'
+const escapeMark = 'blazen::key/'
+const fieldMark = 'blazen::field'
+
+/** The key in the log. */
+export function toEntryKey(key: string): string {
+  return key.startsWith(reserved) ? escapeMark + key : key
+}
+
+/** Whether it is a key that the log can have. */
+export function isEntryKey(key: string): boolean {
+  if (!key.startsWith(reserved) || key.startsWith(escapeMark + reserved)) return true
+  if (!key.startsWith(fieldMark)) return false
+  try {
+    const path: unknown = JSON.parse(key.slice(fieldMark.length))
+    return Array.isArray(path) && path.length > 1 && path.every((name) => typeof name === 'string')
+  } catch {
+    return false
+  }
+}
+
+/** The user's key; undefined for the entry of a field. */
+export function toUserKey(entryKey: string): string | undefined {
+  if (!entryKey.startsWith(reserved)) return entryKey
+  return entryKey.startsWith(fieldMark) ? undefined : entryKey.slice(escapeMark.length)
+}
+
+/** The key of a field's entry: `blazen::field["state","inner","count"]`. */
+export function toFieldKey(key: string, path: readonly string[]): string {
+  return fieldMark + JSON.stringify([key, ...path])
+}
+
+/** The user's key under which the object stands that the entry is a field of; undefined for other entries. */
+export function ownerOf(entryKey: string): string | undefined {
+  return entryKey.startsWith(fieldMark) ? JSON.parse(entryKey.slice(fieldMark.length))[0] : undefined
+}
+
+/** What to call an entry in errors. */
+export function describeEntry(entryKey: string): string {
+  const key = toUserKey(entryKey)
+  if (key !== undefined) return `ctx.state "${key}"`
+  const [owner, ...path]: string[] = JSON.parse(entryKey.slice(fieldMark.length))
+  return `field "${path.join('.')}" of ctx.state "${owner}"`
+}
