@@ -15,6 +15,7 @@ import * as humanInTheLoop from '../examples/05-human-in-the-loop.ts'
 import * as streaming from '../examples/06-streaming.ts'
 import * as aborting from '../examples/07-aborting.ts'
 import * as workflowAsActor from '../examples/08-workflow-as-actor.ts'
+import * as blazenState from '../examples/11-blazen-state.ts'
 import { defineDigestWorkflow } from '../examples/document-digest/digest-workflow.ts'
 
 const folder = fileURLToPath(new URL('../examples', import.meta.url))
@@ -84,6 +85,15 @@ const examples = [
       'cocoa: editing, StepFailedError: Step "lookUp" failed on "blazen::StartEvent": we have no cocoa',
       'coffee: offered, 31.5 EUR',
       'done',
+    ],
+  },
+  {
+    name: '11-blazen-state',
+    main: blazenState.main,
+    prints: [
+      'in the snapshot: "class":"Training" and less than 2 kB: true',
+      'weights: 3.00, 2.00',
+      'logged: 100 epochs, the last one "epoch 100"',
     ],
   },
 ]
@@ -199,6 +209,18 @@ describe('with XState alone', () => {
     actor.send({ type: 'order', item: 'tea' })
     const { context } = await waitFor(actor, (snapshot) => snapshot.matches('offered'))
     expect(context.offer).toBe(20)
+  })
+
+  test('a state that is an object', async () => {
+    const { trainer } = blazenState
+    const temporary = await mkdtemp(join(tmpdir(), 'trainer-'))
+    const input = { logPath: join(temporary, 'log.txt'), epochs: 5 }
+    try {
+      const alone = createActor(trainer.machine, { input }).start()
+      expect(await toPromise(alone)).toEqual(await trainer.run(input).result())
+    } finally {
+      await rm(temporary, { recursive: true })
+    }
   })
 
   test('document digest', async () => {
