@@ -21,7 +21,9 @@ export function prepare(self: AnyActorRef, run: Run, config: Pick<WorkflowConfig
       if (status !== 'active') return
       for (const child of Object.values<AnyActorRef>(children)) relay({ self, system: self.system }, child, prepared)
     },
-    (error) => self.send(fail({ kind: 'error', error })),
+    (error) => {
+      if (self.getSnapshot().status === 'active') self.send(fail({ kind: 'error', error }))
+    },
   )
 }
 

@@ -38,7 +38,7 @@ export function setObject(
     if (delta.size > 0 || visible.instance !== instance)
       state.change(writes, entryKey, merging(delta, visible.lineage, object))
     const merged = objectIn(state.get(entryKey)) ?? object
-    update(instance, merged, fields)
+    adopt(instance, merged, fields)
     pictures.set(instance, merged)
   }
   hold(instance, attempt, true)
@@ -103,7 +103,7 @@ function merging(
 }
 
 /** Gives an instance the fields that others have written. */
-function update(instance: BlazenState, { fields, classes }: StateObject, own: ReadonlyMap<string, Field>): void {
+function adopt(instance: BlazenState, { fields, classes }: StateObject, own: ReadonlyMap<string, Field>): void {
   for (const [text, { kind, path, value }] of fields) {
     if (kind === 'state' || own.get(text) === fields.get(text)) continue
     let owner: unknown = instance
@@ -203,7 +203,9 @@ function isSameStored(a: Stored, b: Stored): boolean {
 }
 
 function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at])
+  if (a.length !== b.length) return false
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false
+  return true
 }
 
 function isSameJson(a: unknown, b: unknown): boolean {

@@ -829,6 +829,88 @@ describe('out of a snapshot', () => {
     handler.abort()
   })
 
+  test('a live field that the policy drops is null, as a transient one is', async () => {
+    class Live extends BlazenState {
+      socket: unknown = 'none'
+      n = 1
+    }
+    const create = (first: Use) =>
+      workflow('dropping', { classes: [Live], sessionPausePolicy: 'warn_drop', idle: 'wait', external: [Next] })
+        .step('first', { accepts: StartEvent }, (_event, ctx) => {
+          first(ctx)
+        })
+        .step('next', { accepts: Next }, (_event, ctx) => StopEvent({ result: { ...ctx.get<Live>('state') } }))
+    const handler = create((ctx) => ctx.set('state', Object.assign(new Live(), { socket: () => {} }))).run()
+    await turns()
+    const snapshot = toText(handler.snapshot())
+    handler.abort()
+    const resumed = create(() => {}).resume(snapshot)
+    await resumed.sendEvent(Next())
+    expect(await resumed.result()).toEqual({ socket: null, n: 1 })
+  })
+
+  test('in the same process it is rebuilt once from a snapshot, and the same one when the run goes on in place', async () => {
+    let restored = 0
+    class Restored extends BlazenState {
+      static override meta = { transient: ['conn'] }
+      n = 1
+      conn: unknown = null
+      override restore() {
+        this.conn = ++restored
+      }
+    }
+    const s = new Restored()
+    const flow = twoParts(
+      (ctx) => ctx.set('state', s),
+      (ctx) => [ctx.get('state') === s, ctx.get<Restored>('state')?.conn],
+      [Restored],
+    )
+    const handler = flow.run()
+    await turns()
+    await handler.pause()
+    handler.resume()
+    const resumed = flow.resume(await handler.pause())
+    await resumed.sendEvent(Next())
+    expect(await resumed.result()).toEqual({ given: [false, 1] })
+    expect(restored).toBe(1)
+
+    const other = flow.run()
+    await turns()
+    await other.pause()
+    other.resume()
+    await other.sendEvent(Next())
+    expect(await other.result()).toEqual({ given: [true, null] })
+  })
+
+  test('a step that is aborted by a pause leaves nothing of its changes, also of those after that', async () => {
+    const gate = createGate()
+    const seen: unknown[] = []
+    const handler = workflow('aborted')
+      .step('begin', { accepts: StartEvent }, (_event, ctx) => {
+        ctx.set('state', new Counter())
+        return Next()
+      })
+      .step('next', { accepts: Next }, async (_event, ctx) => {
+        const s = ctx.get<Counter>('state') ?? new Counter()
+        seen.push(s.count)
+        s.count++
+        if (seen.length === 1) {
+          await gate.opened
+          s.count = 99
+          return
+        }
+        await turns()
+        return StopEvent({ result: ctx.get<Counter>('state')?.count })
+      })
+      .run()
+    await turns()
+    await handler.pause({ inFlight: 'abort' })
+    handler.resume()
+    gate.open()
+    expect(await handler.result()).toBe(1)
+    expect(seen).toEqual([0, 0])
+  })
+
   test.each([
     [
       'a head without fields',

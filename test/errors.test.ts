@@ -40,6 +40,10 @@ describe('an error class', () => {
       new library.SessionNotSerializableError('r', 'hard_error', [{ where: 'ctx.session "db"', holds: 'a function' }]),
       'session_not_serializable',
     ],
+    BlazenStateError: [
+      new library.BlazenStateError('field_save', 'm', { key: 'state', className: 'S', field: 'weights' }),
+      'field_save',
+    ],
     SnapshotError: [new library.SnapshotError('m'), 'snapshot'],
     StateValidationError: [new library.StateValidationError('m', []), 'state_validation'],
     CodecError: [new library.CodecError('live', 'm'), 'live'],

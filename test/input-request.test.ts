@@ -310,3 +310,28 @@ describe('onInput', () => {
     expect(await rejection(handler.result())).toMatchObject({ cause: 'no time' })
   })
 })
+
+test('a run that was resumed while it waited runs each step once, also after another pause', async () => {
+  let ran = 0
+  const gate = createGate()
+  const flow = workflow('waited')
+    .step('ask', { accepts: StartEvent }, () => InputRequestEvent({ requestId: 'r', prompt: '?' }))
+    .step('answered', { accepts: InputResponseEvent }, async () => {
+      ran++
+      await gate.opened
+      return StopEvent()
+    })
+  const first = flow.run()
+  await turns()
+  const snapshot = JSON.parse(JSON.stringify(first.snapshot()))
+  first.abort()
+  const handler = flow.resume(snapshot)
+  await handler.respondToInput('r', 1)
+  await turns()
+  await handler.pause({ inFlight: 'abort' })
+  handler.resume()
+  await turns()
+  expect(ran).toBe(2)
+  gate.open()
+  await handler.result()
+})

@@ -1,4 +1,4 @@
-import { deleted, StateLog, Writes } from 'blazen-xstate/machines'
+import { deleted, parts, StateLog, Writes } from 'blazen-xstate/machines'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
@@ -23,6 +23,26 @@ describe('a state log', () => {
     log.discard(writes)
     expect(log.get('a')).toBe(1)
     expect(log.has('b')).toBe(false)
+    expect([...log.keys()]).toEqual(['a'])
+  })
+
+  test('keeps the parts of a value in entries of their own, and writes those that have changed', () => {
+    const list = ['the same']
+    const compose = (entries: Record<string, unknown>) => ({ [parts]: new Map(Object.entries(entries)) })
+    const log = new StateLog()
+    const write = (value: unknown) => {
+      const writes: Writes = new Writes()
+      log.write(writes, 'a', value)
+      log.resolve(writes)
+      log.commit(writes)
+      return [...writes.keys()]
+    }
+    expect(write(compose({ 'a.x': 1, 'a.list': list }))).toEqual(['a', 'a.x', 'a.list'])
+    expect(write(compose({ 'a.x': 2, 'a.list': list }))).toEqual(['a', 'a.x'])
+    expect(write(compose({ 'a.y': undefined, 'a.list': list }))).toEqual(['a', 'a.x', 'a.y'])
+    expect(log.committed.get('a.list')).toBe(list)
+    expect([...log.keys()]).toEqual(['a', 'a.list', 'a.y'])
+    expect(write('plain')).toEqual(['a', 'a.y', 'a.list'])
     expect([...log.keys()]).toEqual(['a'])
   })
 
