@@ -58,6 +58,8 @@ export class Run {
 
   /** What the API keeps beside the run. */
   local: unknown
+  /** The step that settled last. */
+  lastStep: string | undefined
   /** Requests are answered by a function in this process: the run is at work then, not waiting. */
   inline = false
   runningSince = 0
@@ -131,6 +133,7 @@ export function route(run: Run, routes: Routes, event: RoutedEvent, opened: Exec
 /** An execution has settled: what it wrote and took becomes part of the run. */
 export function settle(run: Run, settled: Settled): void {
   run.open.delete(settled.execution)
+  run.lastStep = settled.step
   if (settled.writes !== undefined) run.state.commit(settled.writes)
   for (const by of settled.collected ?? []) {
     const other = run.open.get(by)

@@ -28,6 +28,7 @@ import {
   RunAbortedError,
   RunTimeoutError,
   StalledError,
+  StateValidationError,
   StepFailedError,
   StepReturnError,
   StepTimeoutError,
@@ -69,7 +70,9 @@ export interface Compiled {
 export function compile(definition: WorkflowDefinition): Compiled {
   const { name, options } = definition
   const problems = findWiringProblems(definition)
-  const steps = definition.steps.flatMap((step) => attempt(problems, () => toStepConfig(step, definition)))
+  const steps = definition.steps.map((step) => toStepConfig(step, definition, problems))
+  const classes = engineClasses().extend(options.classes ?? [])
+  attempt(problems, () => initialState(options.state, name, classes))
   attempt(problems, () => checkBuffer(options.streamBuffer))
   const [timeoutMs] = attempt(problems, () => optionalMs(options.timeout, 'timeout'))
   if (problems.length > 0) throw new DefinitionError(`Workflow "${name}"`, problems)
@@ -82,9 +85,9 @@ export function compile(definition: WorkflowDefinition): Compiled {
     requests: options.requests,
     schemas: schemasOf(definition),
     accepted: [...new Set(definition.steps.flatMap((step) => typesOf(step.options.accepts)))],
-    classes: engineClasses().extend(options.classes ?? []),
+    classes,
   }
-  const { schemas, accepted } = blueprint
+  const { schemas } = blueprint
   const machine = createWorkflowMachine({
     name,
     version: options.version,
@@ -119,7 +122,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
     ask: (run, request) => LiveRun.of(run).ask(request),
     expire,
     admit: (run, event) => admit(run, event, schemas),
-    toError: (failure, run) => toError(failure, run, accepted),
+    toError: (failure, run) => toError(failure, run, blueprint),
   })
   return { machine, blueprint }
 }
@@ -169,18 +172,25 @@ function pack(picture: RunPicture, run: Run, definition: WorkflowDefinition, { c
   })
 }
 
-function toStepConfig({ name, options, run }: NamedStep, { options: defaults }: WorkflowDefinition): StepConfig {
+function toStepConfig(
+  { name, options, run }: NamedStep,
+  { options: defaults }: WorkflowDefinition,
+  problems: string[],
+): StepConfig {
   const { concurrency = Number.POSITIVE_INFINITY, retry = defaults.retry } = options
   const where = `Step "${name}"`
   const isCount = concurrency === Number.POSITIVE_INFINITY || Number.isInteger(concurrency)
-  checkNumber(concurrency, isCount && concurrency >= 1, `${where}: concurrency`, 'a whole number of at least 1')
-  const timeoutMs = optionalMs(options.timeout, `${where}: timeout`)
+  attempt(problems, () =>
+    checkNumber(concurrency, isCount && concurrency >= 1, `${where}: concurrency`, 'a whole number of at least 1'),
+  )
+  const [timeoutMs] = attempt(problems, () => optionalMs(options.timeout, `${where}: timeout`))
+  const [policy] = attempt(problems, () => retry && toRetryPolicy(retry, `${where}: retry`))
   return {
     name,
     accepts: typesOf(options.accepts),
     concurrency,
     timeoutMs,
-    retry: retry === undefined ? undefined : toRetryPolicy(retry, `${where}: retry`),
+    retry: policy,
     invoke: (attempt) => run(attempt.execution.event as never, new StepContext(attempt) as never),
     toEvents,
     save: () => undefined,
@@ -188,7 +198,7 @@ function toStepConfig({ name, options, run }: NamedStep, { options: defaults }: 
       if (!(cause instanceof EventValidationError)) {
         return { kind: 'step', step: name, event: execution.event, attempt: number, cause }
       }
-      cause.step ??= name
+      blame(cause, name)
       return { kind: 'error', error: cause }
     },
     timedOut: ({ execution, number }) => new StepTimeoutError(name, execution.event, number, timeoutMs ?? 0),
@@ -215,13 +225,23 @@ function toEvents(returned: unknown, attempt: Attempt): readonly AnyEvent[] {
       return live.check(each)
     })
   } catch (error) {
-    if (error instanceof EventValidationError) error.step ??= step
+    if (error instanceof EventValidationError || error instanceof StateValidationError) blame(error, step)
     throw error
   }
 }
 
+/** Says in an error which step it came from. */
+function blame(error: EventValidationError | StateValidationError, step: string): void {
+  if (error.step !== undefined) return
+  error.step = step
+  error.message = `Step "${step}": ${error.message}`
+}
+
 function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value)
+  if (value instanceof Promise) return 'a promise (await it, or await Promise.all of several)'
+  if (typeof value === 'function' && 'is' in value && 'type' in value)
+    return `the creator of "${String(value.type)}" (call it)`
   if (typeof value === 'object')
     return 'type' in value ? 'an object whose `type` is no text' : 'an object without `type`'
   return `a ${typeof value}`
@@ -299,7 +319,7 @@ function schemasOf({ steps, options }: WorkflowDefinition): ReadonlyMap<string, 
 }
 
 /** The class that tells of a failure. */
-function toError(failure: Failure, { id, collections }: Run, accepted: readonly string[]): unknown {
+function toError(failure: Failure, { id, collections, lastStep }: Run, { name, accepted }: Blueprint): unknown {
   switch (failure.kind) {
     case 'step':
       return new StepFailedError(failure.step, failure.event, failure.attempt, failure.cause)
@@ -322,6 +342,8 @@ function toError(failure: Failure, { id, collections }: Run, accepted: readonly 
     case 'stalled':
       return new StalledError(
         id,
+        name,
+        lastStep,
         [...collections].map(([type, { length }]) => `Collected so far: ${length} of "${type}".`),
       )
     case 'error':

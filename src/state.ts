@@ -5,8 +5,34 @@ import { SessionEntryLostError } from './errors.ts'
 import { LiveRun } from './live-run.ts'
 import { createNamespace, type Namespace, type Values } from './namespace.ts'
 
+/**
+ * A value as it comes out of state: what is plain data is frozen, all the way down. Maps, sets, dates, bytes and errors
+ * are copies of one's own, and objects with a `restore` are live.
+ */
+export type Frozen<Value> = unknown extends Value
+  ? Value
+  : Value extends Primitive | Copied | { restore(): unknown }
+    ? Value
+    : { readonly [Key in keyof Value]: Frozen<Value[Key]> }
+
+type Primitive = string | number | bigint | boolean | symbol | null | undefined
+type Copied =
+  | ((...args: never) => unknown)
+  | ReadonlyMap<unknown, unknown>
+  | ReadonlySet<unknown>
+  | Date
+  | RegExp
+  | URL
+  | Error
+  | ArrayBuffer
+  | ArrayBufferView
+
+/** State by property: read frozen, written whole. */
+export type StateProperties<State extends object> = { -readonly [Key in keyof State]: Frozen<State[Key]> }
+
 /** Durable values by key, by the words of `Map`, and a way to change one. */
-export interface StateNamespace<State extends object = Record<string, unknown>> extends Namespace<State> {
+export interface StateNamespace<State extends object = Record<string, unknown>>
+  extends Namespace<StateProperties<State>> {
   /**
    * Changes a value with an Immer recipe: change the draft, or return the next value. Atomic: other steps may change
    * the same value at the same time, and nothing is lost. The recipe has to be pure, since it runs again when the step
@@ -78,7 +104,9 @@ export class AttemptState implements Values {
   }
 }
 
-export function createStateNamespace<State extends object>(state: AttemptState): StateNamespace<State> & State {
+export function createStateNamespace<State extends object>(
+  state: AttemptState,
+): StateNamespace<State> & StateProperties<State> {
   const update = (key: string, recipe: Recipe<unknown>) => state.update(key, recipe)
-  return createNamespace<State>(state, 'ctx.state', { update }) as StateNamespace<State> & State
+  return createNamespace<State>(state, 'ctx.state', { update }) as StateNamespace<State> & StateProperties<State>
 }

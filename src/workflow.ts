@@ -113,8 +113,8 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
    *
    * @throws DefinitionError with everything that is wrong with the workflow.
    */
-  get machine(): WorkflowMachine<Input, Result> {
-    return this.#compile().machine as WorkflowMachine<Input, Result>
+  get machine(): Checked<Problems<Wires>, WorkflowMachine<Input, Result>> {
+    return this.#compile().machine as Checked<Problems<Wires>, WorkflowMachine<Input, Result>>
   }
 
   /**
@@ -131,7 +131,7 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
     input?: unknown,
     { runId = crypto.randomUUID(), signal, timeout, onInput }: RunOptions = {},
   ): WorkflowHandler<Result> {
-    const { machine } = this
+    const { machine } = this.#compile()
     const start = toStartEvent(this.#definition, input)
     const timeoutMs = timeout === undefined ? undefined : toMs(timeout, 'run: timeout')
     const actor = createActor(machine, { input: new RunInput(runId, start, timeoutMs, onInput, signal) as never })
