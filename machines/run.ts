@@ -1,4 +1,4 @@
-import { type Collected, type Collecting, type Collections, uncollect } from './collect.ts'
+import { type Collected, type Collecting, type Collections, uncollectAll } from './collect.ts'
 import { copyExecution, Execution, type RoutedEvent } from './execution.ts'
 import { type Failed, type Failure, fail, type InputRequest, type Settled } from './record.ts'
 import { StateLog } from './state-log.ts'
@@ -68,7 +68,7 @@ export class Run {
   /** Whether the step actors have the open executions; they get them when the run starts to run. */
   delivered = false
   /** What attempts have collected that have not settled. */
-  readonly collecting = new Map<readonly Collecting[], Execution>()
+  readonly collecting = new Set<readonly Collecting[]>()
 
   constructor(
     readonly id: string,
@@ -89,7 +89,7 @@ export class Run {
 /** The run as it is written down: without what has not settled. */
 export function toData(run: Run): RunData {
   const collections = new Map([...run.collections].map(([type, collected]) => [type, [...collected]]))
-  for (const [log, execution] of run.collecting) uncollect(collections, copyExecution(execution), log)
+  uncollectAll(collections, run.collecting)
   return {
     ...run,
     open: [...run.open.values()],

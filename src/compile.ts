@@ -41,7 +41,7 @@ import { describeIssues, type Issue, parse, type Schema } from './schema.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
 import { type Arrived, checkTop, fromSnapshot } from './snapshot-read.ts'
 import { toSnapshot } from './snapshot-write.ts'
-import { checkState, initialState } from './state-schema.ts'
+import { completeState, initialState } from './state-schema.ts'
 import { checkNumber, toRetryPolicy } from './step.ts'
 import { findWiringProblems } from './wiring.ts'
 
@@ -152,7 +152,9 @@ export function readSnapshot(
     types: new Set([...accepted, requestType, stopType]),
     classes,
   })
-  if (options.state !== undefined && picture.status === 'active') checkState(options.state, name, picture.data.state)
+  if (options.state !== undefined && picture.status === 'active') {
+    completeState(options.state, name, picture.data.state, classes)
+  }
   return new ArrivedRun(picture, onInput, pausedRuns.get(picture.data.id))
 }
 
@@ -168,6 +170,7 @@ function pack(picture: RunPicture, run: Run, definition: WorkflowDefinition, { c
     session: live?.session.entries ?? new Map(),
     lostSession: live?.session.lost ?? [],
     lostState: live?.lostState ?? [],
+    liveState: live?.liveState ?? new Map(),
     onDrop: (dropped) => live?.warnOfDrop(dropped),
   })
 }

@@ -12,6 +12,7 @@ import {
   type Sent,
 } from '../machines/index.ts'
 import type { ClassRegistry } from './class-codec.ts'
+import { refusalOf, store } from './codec.ts'
 import { type Duration, toMs } from './duration.ts'
 import { EventValidationError, InputRequestError, RunOwnershipLostError } from './errors.ts'
 import { type AnyEvent, checkEvent, type InputRequestEvent } from './event.ts'
@@ -82,6 +83,9 @@ export class LiveRun {
   get name(): string {
     return this.blueprint.name
   }
+
+  /** Who has put a live value into state, and when: told when it is lost. */
+  readonly liveState = new Map<string, LostEntry>()
 
   /** Live values of state that were left out of the snapshot that the run came from, and not set again. */
   get lostState(): readonly LostEntry[] {
@@ -181,12 +185,15 @@ export class LiveRun {
   /** Gets the live values of a run that was paused in this process, which ends there. */
   #takeOver(previous: LiveRun): void {
     for (const [key, entry] of previous.session.release()) this.session.put(key, entry)
-    for (const [key, value] of previous.run.state.committed) {
-      if (!this.run.state.committed.has(key)) this.run.state.committed.set(key, value)
+    for (const key of this.#lostState.keys()) {
+      const { committed } = previous.run.state
+      if (committed.has(key)) this.run.state.committed.set(key, committed.get(key))
     }
-    for (const [id, { event }] of previous.run.open) {
+    // Events too come back with what was live in them; others are what the snapshot says, which may have been migrated.
+    for (const [id, { event, type }] of previous.run.open) {
       const execution = this.run.open.get(id)
-      if (execution !== undefined) this.run.open.set(id, Object.assign(execution, { event }))
+      const isLive = refusalOf(store(event, this.blueprint.classes)) !== undefined
+      if (execution?.type === type && isLive) this.run.open.set(id, Object.assign(execution, { event }))
     }
     pausedRuns.delete(this.run.id)
     previous.scope.self.send(fail({ kind: 'error', error: new RunOwnershipLostError(this.run.id) }))

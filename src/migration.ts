@@ -52,7 +52,7 @@ export function migrate(
   const first = from === undefined ? -1 : steps.indexOf(from)
   if (version === undefined || first < 0) {
     throw new SnapshotError(
-      `The snapshot is of version ${describe(from)} of workflow "${name}", which is at version ${describe(version)}, and no migration leads from the one to the other. Add one: migrate: { ${JSON.stringify(from ?? '1')}: (draft) => { … } }.`,
+      `The snapshot is of version ${describe(from)} of workflow "${name}", which is at version ${describe(version)}, and no migration leads from the one to the other. Add one: ${version === undefined ? "version: '2', " : ''}migrate: { ${JSON.stringify(from ?? '1')}: (draft) => { … } }.`,
       'version',
     )
   }

@@ -26,6 +26,7 @@ export interface Arriving {
 
 /** What a snapshot holds, decoded. */
 export interface Arrived extends RunPicture {
+  readonly data: RunData & { readonly state: Map<string, unknown> }
   readonly session: readonly (LostEntry & { readonly value: unknown })[]
   readonly lost: SnapshotContext['lost']
 }
@@ -49,7 +50,8 @@ export function fromSnapshot(snapshot: unknown, arriving: Arriving): Arrived {
     'aborted',
   ] as const)
   const failure = context.optional('failure', (part) => part.failure())
-  const data: RunData = {
+  const state = new Map<string, unknown>(context.list('state', (part) => part.entry()))
+  const data: RunData & { readonly state: Map<string, unknown> } = {
     id: top.text('runId'),
     open: context.list('executions', (part) => part.execution()),
     executions: context.number('executionsMade'),
@@ -58,7 +60,7 @@ export function fromSnapshot(snapshot: unknown, arriving: Arriving): Arrived {
     timers: context.list('timers', (part) => part.timer()),
     timersMade: context.number('timersMade'),
     collections: new Map(context.list('collections', (part) => part.collection())),
-    state: new Map(context.list('state', (part) => part.entry())),
+    state,
     timeoutMs: context.optional('timeoutMs', (part) => part.asNumber()),
     timeLeftMs: context.optional('timeLeftMs', (part) => part.asNumber()),
     result: context.optional('result', (part) => read(part.stored())) ?? top.raw('output'),

@@ -18,6 +18,8 @@ export interface Departing {
   /** What earlier snapshots have left out, and nobody has set again. */
   readonly lostSession: readonly LostEntry[]
   readonly lostState: readonly LostEntry[]
+  /** Who has put a live value into state, by key. */
+  readonly liveState: ReadonlyMap<string, LostEntry>
   /** Called once a run, with what was dropped. */
   readonly onDrop: (dropped: readonly string[]) => void
 }
@@ -103,7 +105,7 @@ class Packer {
     for (const [key, value] of entries) {
       const stored = value as Stored
       if (this.#keeps(stored, `ctx.state "${key}"`)) kept.push([key, persist(stored)])
-      else this.lostState.push({ key, step: '', at: Date.now() })
+      else this.lostState.push(this.#departing.liveState.get(key) ?? { key, step: 'unknown', at: Date.now() })
     }
     return kept
   }
@@ -118,7 +120,7 @@ class Packer {
     const stored = store(event, classes)
     if (refusalOf(stored) === undefined) return persist(stored)
     const kept = Object.entries(event).filter(([field, value]) =>
-      this.#keeps(store(value, classes), `${where}, ${field},`),
+      this.#keeps(store(value, classes), `${where} (its field ${field})`),
     )
     return persist(store(Object.fromEntries(kept), classes))
   }

@@ -1,5 +1,6 @@
 import type { ClassRegistry } from './class-codec.ts'
 import { read, type Stored, store } from './codec.ts'
+import { CodecError } from './codec-error.ts'
 import { StateValidationError } from './errors.ts'
 import { describeIssues, parse, type Schema } from './schema.ts'
 
@@ -20,15 +21,42 @@ export function initialState(schema: Schema | undefined, workflow: string, class
   return Object.entries(parsed.value as object).map(([key, value]) => [key, store(value, classes)])
 }
 
-/** @throws StateValidationError */
-export function checkState(schema: Schema, workflow: string, state: ReadonlyMap<string, unknown>): void {
+/**
+ * Checks state against its schema.
+ *
+ * @returns the state as the schema outputs it.
+ * @throws StateValidationError
+ */
+export function checkState(schema: Schema, workflow: string, state: ReadonlyMap<string, unknown>): object {
   const values: Record<string, unknown> = {}
-  for (const [key, stored] of state)
+  for (const [key, stored] of state) {
     Object.defineProperty(values, key, { value: read(stored as Stored), enumerable: true })
+  }
   const parsed = parse(schema, values)
-  if (parsed.issues === undefined) return
+  if (parsed.issues === undefined) return parsed.value as object
   throw new StateValidationError(
     `The state of workflow "${workflow}" does not fit its schema: ${describeIssues(parsed.issues)}.`,
     parsed.issues,
   )
+}
+
+/**
+ * Checks state that came out of a snapshot, and adds the defaults of fields that it does not have. A value that cannot
+ * be read here, for want of a class, says so when it is read; then the rest is taken as it is.
+ *
+ * @throws StateValidationError
+ */
+export function completeState(
+  schema: Schema,
+  workflow: string,
+  state: Map<string, unknown>,
+  classes: ClassRegistry,
+): void {
+  try {
+    for (const [key, value] of Object.entries(checkState(schema, workflow, state))) {
+      if (!state.has(key)) state.set(key, store(value, classes))
+    }
+  } catch (error) {
+    if (!(error instanceof CodecError)) throw error
+  }
 }

@@ -1,7 +1,7 @@
-import { enableMapSet, produce } from 'immer'
+import { enableMapSet, Immer, isDraftable } from 'immer'
 import { type Attempt, deleted, Writes } from '../machines/index.ts'
-import { read, type Stored, store } from './codec.ts'
-import { SessionEntryLostError } from './errors.ts'
+import { read, type Stored, store, tierOf } from './codec.ts'
+import { BlazenError, SessionEntryLostError } from './errors.ts'
 import { LiveRun } from './live-run.ts'
 import { createNamespace, type Namespace, type Values } from './namespace.ts'
 
@@ -74,14 +74,28 @@ export class AttemptState implements Values {
   set(key: string, value: unknown): void {
     const { run } = this.#check()
     const { classes } = LiveRun.of(run).blueprint
-    run.state.write(this.#writes, key, store(value, classes))
+    const stored = store(value, classes)
+    if (tierOf(stored) === 'live') this.#noteLive(key)
+    run.state.write(this.#writes, key, stored)
+  }
+
+  #noteLive(key: string): void {
+    const { run, execution } = this.#attempt
+    const live = LiveRun.of(run)
+    live.liveState.set(key, { key, step: execution.step, at: live.now() })
   }
 
   update(key: string, recipe: Recipe<unknown>): void {
     const { run } = this.#check()
     const { classes } = LiveRun.of(run).blueprint
-    enableMapSet()
-    const apply = (before: unknown) => store(produce(read(before as Stored), recipe), classes)
+    // On a value that nobody else has changed meanwhile, the recipe runs once.
+    let last: { readonly before: unknown; readonly after: Stored } | undefined
+    const apply = (before: unknown) => {
+      if (last === undefined || !Object.is(last.before, before)) {
+        last = { before, after: store(changeValue(key, before as Stored, recipe), classes) }
+      }
+      return last.after
+    }
     // Run once here, so that a recipe that throws does so where it was written.
     apply(run.state.get(key))
     run.state.change(this.#writes, key, apply)
@@ -102,6 +116,29 @@ export class AttemptState implements Values {
     this.#attempt.writes ??= new Writes()
     return this.#attempt.writes
   }
+}
+
+let immer: Immer | undefined
+
+/** An Immer that freezes nothing: it would freeze what the caller puts into a draft, and give Maps and Sets fields of their own. */
+function drafts(): Immer {
+  if (immer !== undefined) return immer
+  enableMapSet()
+  return (immer = new Immer({ autoFreeze: false }))
+}
+
+/** What Immer makes no draft of (bytes, dates, instances of classes) the recipe gets as a copy of its own. */
+function changeValue(key: string, before: Stored, recipe: Recipe<unknown>): unknown {
+  const value = read(before)
+  if (typeof value !== 'object' || value === null || isDraftable(value)) return drafts().produce(value, recipe)
+  if (tierOf(before) === 'live') {
+    throw new BlazenError(
+      'state_update',
+      `ctx.state "${key}" holds a live value, of which there is no copy to change. Change the object itself: ctx.state.get("${key}").`,
+    )
+  }
+  const next = recipe(value)
+  return next === undefined ? value : next
 }
 
 export function createStateNamespace<State extends object>(

@@ -121,7 +121,7 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
    * Starts a run and returns at once.
    *
    * @throws DefinitionError with everything that is wrong with the workflow; EventValidationError for an input that
-   * does not fit; BlazenError (`invalid_option`).
+   * does not fit; StateValidationError for a `state` schema without a beginning; BlazenError (`invalid_option`).
    */
   run(
     this: Checked<Problems<Wires>, Workflow<Input, Start, Result, State, Wires>>,
@@ -135,6 +135,9 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
     const start = toStartEvent(this.#definition, input)
     const timeoutMs = timeout === undefined ? undefined : toMs(timeout, 'run: timeout')
     const actor = createActor(machine, { input: new RunInput(runId, start, timeoutMs, onInput, signal) as never })
+    // XState keeps what the beginning threw, to tell it globally at the start.
+    const { status, error } = actor.getSnapshot()
+    if (status === 'error') throw error
     actor.start()
     const handler = new WorkflowHandler<Result>(actor)
     if (signal !== undefined) abortOn(signal, handler)

@@ -149,7 +149,11 @@ describe('what a step returns', () => {
     ['an empty text', '', 'a string'],
     ['a function', () => {}, 'a function'],
     ['a creator that was not called', Job, 'the creator of "Job" (call it)'],
-    ['an array of promises', [Promise.resolve(Job({ n: 1 }))], 'a promise (await it'],
+    [
+      'an array of promises',
+      [Promise.resolve(Job({ n: 1 }))],
+      'an array with a promise (await it, or await Promise.all of several) at place 0',
+    ],
     ['an object without type', { n: 1 }, 'an object without `type`'],
     ['a type that is no text', { type: 1 }, 'an object whose `type` is no text'],
     ['a Set of events', new Set([Job({ n: 1 })]), 'an object without `type`'],
