@@ -96,7 +96,10 @@ function build({ tasks, backoffMs, concurrency }: Plan, clock: SimulatedClock, o
       if (pieces === undefined) return null
       ctx.state.update<number>('joined', (n = 0) => n + pieces.length)
       // Which two meet depends on the order; how many joins there are does not.
-      return done(tasks.findIndex((task) => task.kind === 'fans'), 'joined')
+      return done(
+        tasks.findIndex((task) => task.kind === 'fans'),
+        'joined',
+      )
     })
     .step('join', { accepts: Done }, async ({ id }, ctx) => {
       onStart(ctx.executionId)
@@ -213,8 +216,14 @@ test('a run that goes on from its snapshot, taken at any transition, ends as the
           (id) => !open.includes(id),
         )
         const again = new Set(resumed.started)
-        expect(settled.filter((id) => again.has(id)), `settled, and run again, from ${where}`).toEqual([])
-        expect(open.filter((id) => !again.has(id)), `in flight, and not run again, from ${where}`).toEqual([])
+        expect(
+          settled.filter((id) => again.has(id)),
+          `settled, and run again, from ${where}`,
+        ).toEqual([])
+        expect(
+          open.filter((id) => !again.has(id)),
+          `in flight, and not run again, from ${where}`,
+        ).toEqual([])
         resumes++
       }
     }),
