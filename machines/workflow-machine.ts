@@ -244,6 +244,7 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowMachine {
           [requestType]: { actions: 'keep' },
           [stopType]: { actions: 'keep' },
           'blazen.pause': {},
+          'blazen.sent': { actions: ['send', 'disarmTimers'] },
           'blazen.resume': { target: 'running', actions: 'goOn' },
         },
       },

@@ -170,7 +170,6 @@ function pack(picture: RunPicture, run: Run, definition: WorkflowDefinition, { c
     session: live?.session.entries ?? new Map(),
     lostSession: live?.session.lost ?? [],
     lostState: live?.lostState ?? [],
-    liveState: live?.liveState ?? new Map(),
     onDrop: (dropped) => live?.warnOfDrop(dropped),
   })
 }

@@ -5,6 +5,7 @@ import {
   fail,
   type InputRequest,
   now,
+  type RoutedEvent,
   type Run,
   relay,
   requestType,
@@ -12,7 +13,7 @@ import {
   type Sent,
 } from '../machines/index.ts'
 import type { ClassRegistry } from './class-codec.ts'
-import { refusalOf, store } from './codec.ts'
+import { isLive, store } from './codec.ts'
 import { type Duration, toMs } from './duration.ts'
 import { EventValidationError, InputRequestError, RunOwnershipLostError } from './errors.ts'
 import { type AnyEvent, checkEvent, type InputRequestEvent } from './event.ts'
@@ -83,9 +84,6 @@ export class LiveRun {
   get name(): string {
     return this.blueprint.name
   }
-
-  /** Who has put a live value into state, and when: told when it is lost. */
-  readonly liveState = new Map<string, LostEntry>()
 
   /** Live values of state that were left out of the snapshot that the run came from, and not set again. */
   get lostState(): readonly LostEntry[] {
@@ -185,18 +183,46 @@ export class LiveRun {
   /** Gets the live values of a run that was paused in this process, which ends there. */
   #takeOver(previous: LiveRun): void {
     for (const [key, entry] of previous.session.release()) this.session.put(key, entry)
+    const { run } = this
+    const before = previous.run
     for (const key of this.#lostState.keys()) {
-      const { committed } = previous.run.state
-      if (committed.has(key)) this.run.state.committed.set(key, committed.get(key))
+      const value = before.state.committed.get(key)
+      if (value !== undefined) run.state.committed.set(key, value)
     }
-    // Events too come back with what was live in them; others are what the snapshot says, which may have been migrated.
-    for (const [id, { event, type }] of previous.run.open) {
-      const execution = this.run.open.get(id)
-      const isLive = refusalOf(store(event, this.blueprint.classes)) !== undefined
-      if (execution?.type === type && isLive) this.run.open.set(id, Object.assign(execution, { event }))
+    for (const [id, execution] of run.open) {
+      const event = this.#withLive(execution.event, before.open.get(id)?.event)
+      run.open.set(id, Object.assign(execution, { event }))
+    }
+    for (const [id, request] of run.requests) run.requests.set(id, this.#withLive(request, before.requests.get(id)))
+    for (const [id, timer] of run.timers) {
+      const { event } = timer
+      if (event !== undefined) {
+        run.timers.set(id, { ...timer, event: this.#withLive(event, before.timers.get(id)?.event) })
+      }
+    }
+    for (const [type, collected] of run.collections) {
+      const others = new Map(before.collections.get(type)?.map(({ by, event }) => [by, event]))
+      run.collections.set(
+        type,
+        collected.map(({ by, event }) => ({ by, event: this.#withLive(event, others.get(by)) })),
+      )
+    }
+    // Queued events have no id; as long as nothing was routed, more of them may have come, at the end.
+    if (before.executions === run.executions) {
+      run.queue = run.queue.map((event, at) => this.#withLive(event, before.queue[at]))
     }
     pausedRuns.delete(this.run.id)
     previous.scope.self.send(fail({ kind: 'error', error: new RunOwnershipLostError(this.run.id) }))
+  }
+
+  /** The event, with the live fields that it had in this process and that its snapshot left out. */
+  #withLive<Event extends RoutedEvent>(event: Event, before: RoutedEvent | undefined): Event {
+    if (before === undefined || before.type !== event.type) return event
+    const { classes } = this.blueprint
+    const lost = Object.entries(before).filter(
+      ([field, value]) => !Object.hasOwn(event, field) && isLive(store(value, classes)),
+    )
+    return lost.length === 0 ? event : { ...event, ...Object.fromEntries(lost) }
   }
 
   async #answer(onInput: OnInput, request: InputRequestEvent): Promise<void> {

@@ -60,8 +60,8 @@ class MapView {
     this.entries = this.entries.bind(this)
   }
   get(key: string, orElse?: unknown): unknown {
-    const value = this.#values.get(key)
-    return value === undefined && !this.#values.has(key) ? orElse : value
+    // A key that is lost is not there, and reading it throws.
+    return this.#values.has(key) ? this.#values.get(key) : (this.#values.get(key) ?? orElse)
   }
   set(key: string, value: unknown): void {
     this.#values.set(key, value)

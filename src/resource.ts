@@ -9,6 +9,7 @@ export interface ResourceContext {
 /** A live thing that the engine opens and closes, such as a connection. */
 export interface Resource<Value = unknown> {
   readonly open: (ctx: ResourceContext) => Value | Promise<Value>
+  /** A method, so that a resource of any type is a `Resource`. */
   close?(value: Value): unknown
 }
 

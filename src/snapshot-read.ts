@@ -7,7 +7,7 @@ import {
   type Timer,
 } from '../machines/index.ts'
 import type { ClassRegistry } from './class-codec.ts'
-import { read, revive, type Stored } from './codec.ts'
+import { read, readOwn, revive, type Stored } from './codec.ts'
 import { CodecError } from './codec-error.ts'
 import { SnapshotError } from './errors.ts'
 import { type AnyEvent, isEvent } from './event.ts'
@@ -71,7 +71,7 @@ export function fromSnapshot(snapshot: unknown, arriving: Arriving): Arrived {
     // What was pausing has nothing at work any more.
     value: value === 'pausing' ? 'paused' : value,
     data,
-    session: context.list('session', (part) => ({ ...part.lost(), value: read(part.part('value').stored()) })),
+    session: context.list('session', (part) => ({ ...part.lost(), value: readOwn(part.part('value').stored()) })),
     lost: {
       state: context.part('lost').list('state', (part) => part.lost()),
       session: context.part('lost').list('session', (part) => part.lost()),

@@ -4,8 +4,8 @@ import { type PersistedValue, persist, refusalOf, type Stored, store } from './c
 import { SessionNotSerializableError } from './errors.ts'
 import type { AnyEvent } from './event.ts'
 import { storeFailure } from './failure.ts'
+import { originOf } from './origin.ts'
 import type { LostEntry, SessionEntry, SessionPausePolicy } from './session.ts'
-
 import type { PersistedEntry, PersistedFailure, PersistedTimer, SnapshotContext, WorkflowSnapshot } from './snapshot.ts'
 
 /** What a snapshot is taken of, beside the run. */
@@ -18,8 +18,6 @@ export interface Departing {
   /** What earlier snapshots have left out, and nobody has set again. */
   readonly lostSession: readonly LostEntry[]
   readonly lostState: readonly LostEntry[]
-  /** Who has put a live value into state, by key. */
-  readonly liveState: ReadonlyMap<string, LostEntry>
   /** Called once a run, with what was dropped. */
   readonly onDrop: (dropped: readonly string[]) => void
 }
@@ -104,8 +102,10 @@ class Packer {
     const kept: [string, PersistedValue][] = []
     for (const [key, value] of entries) {
       const stored = value as Stored
-      if (this.#keeps(stored, `ctx.state "${key}"`)) kept.push([key, persist(stored)])
-      else this.lostState.push(this.#departing.liveState.get(key) ?? { key, step: 'unknown', at: Date.now() })
+      const { step, at } = originOf(stored) ?? { step: '', at: Date.now() }
+      const where = `ctx.state "${key}"${step === '' ? '' : ` (set by step "${step}")`}`
+      if (this.#keeps(stored, where)) kept.push([key, persist(stored)])
+      else this.lostState.push({ key, step, at })
     }
     return kept
   }

@@ -1,9 +1,10 @@
 import { enableMapSet, Immer, isDraftable } from 'immer'
 import { type Attempt, deleted, Writes } from '../machines/index.ts'
-import { read, type Stored, store, tierOf } from './codec.ts'
+import { isLive, read, type Stored, store } from './codec.ts'
 import { BlazenError, SessionEntryLostError } from './errors.ts'
 import { LiveRun } from './live-run.ts'
 import { createNamespace, type Namespace, type Values } from './namespace.ts'
+import { noteOrigin } from './origin.ts'
 
 /**
  * A value as it comes out of state: what is plain data is frozen, all the way down. Maps, sets, dates, bytes and errors
@@ -73,26 +74,16 @@ export class AttemptState implements Values {
 
   set(key: string, value: unknown): void {
     const { run } = this.#check()
-    const { classes } = LiveRun.of(run).blueprint
-    const stored = store(value, classes)
-    if (tierOf(stored) === 'live') this.#noteLive(key)
-    run.state.write(this.#writes, key, stored)
-  }
-
-  #noteLive(key: string): void {
-    const { run, execution } = this.#attempt
-    const live = LiveRun.of(run)
-    live.liveState.set(key, { key, step: execution.step, at: live.now() })
+    run.state.write(this.#writes, key, this.#store(value))
   }
 
   update(key: string, recipe: Recipe<unknown>): void {
     const { run } = this.#check()
-    const { classes } = LiveRun.of(run).blueprint
     // On a value that nobody else has changed meanwhile, the recipe runs once.
     let last: { readonly before: unknown; readonly after: Stored } | undefined
     const apply = (before: unknown) => {
       if (last === undefined || !Object.is(last.before, before)) {
-        last = { before, after: store(changeValue(key, before as Stored, recipe), classes) }
+        last = { before, after: this.#store(changeValue(key, before as Stored, recipe)) }
       }
       return last.after
     }
@@ -110,6 +101,14 @@ export class AttemptState implements Values {
 
   keys(): Iterable<string> {
     return this.#attempt.run.state.keys()
+  }
+
+  #store(value: unknown): Stored {
+    const { run, execution } = this.#attempt
+    const live = LiveRun.of(run)
+    const stored = store(value, live.blueprint.classes)
+    if (isLive(stored)) noteOrigin(stored, { step: execution.step, at: live.now() })
+    return stored
   }
 
   get #writes(): Writes {
@@ -131,7 +130,7 @@ function drafts(): Immer {
 function changeValue(key: string, before: Stored, recipe: Recipe<unknown>): unknown {
   const value = read(before)
   if (typeof value !== 'object' || value === null || isDraftable(value)) return drafts().produce(value, recipe)
-  if (tierOf(before) === 'live') {
+  if (isLive(before)) {
     throw new BlazenError(
       'state_update',
       `ctx.state "${key}" holds a live value, of which there is no copy to change. Change the object itself: ctx.state.get("${key}").`,
