@@ -1,11 +1,11 @@
-import type { AnyActorScope, AnyEventObject, Snapshot } from 'xstate'
+import type { AnyActorRef, AnyActorScope, AnyEventObject, Snapshot } from 'xstate'
 import { clockOf, keepErrorLocal, now } from './actor-scope.ts'
 import { deliver, isStop, moved } from './fast-path.ts'
 import { type Fired, fail } from './record.ts'
 import { fromData, type Routes, Run, route, toData } from './run.ts'
 import { createStepActor } from './step-actor.ts'
 import type { StepLogic } from './step-logic.ts'
-import { arm, armAll, startClock } from './timers.ts'
+import { arm, armAll, startClock, timeLeft } from './timers.ts'
 import type { RunPicture, WorkflowConfig, WorkflowMachine, WorkflowMachineSnapshot } from './workflow-config.ts'
 
 type RunSnapshot = WorkflowMachineSnapshot<unknown>
@@ -54,7 +54,10 @@ export function withRunLife(
   }
 
   machine.getPersistedSnapshot = ({ status, value, context: { run } }) =>
-    config.persist({ status, value, data: toData(run) }, run)
+    config.persist(
+      { status, value, data: { ...toData(run), timeLeftMs: timeLeft(run.owner as AnyActorRef, run) } },
+      run,
+    )
 
   machine.restoreSnapshot = (persisted, scope) => {
     const { status, value, data, inline, local } = config.restore(persisted)
@@ -108,7 +111,8 @@ function deliverOpen(scope: AnyActorScope, { context: { run }, children }: RunSn
   const { value, status } = scope.self.getSnapshot()
   if (status !== 'active' || run.delivered || value === 'paused' || value === 'pausing') return
   run.delivered = true
-  deliver(scope, children, [...run.open.values()])
+  if (run.open.size > 0) deliver(scope, children, [...run.open.values()])
+  else scope.self.send({ type: 'blazen.check' })
 }
 
 /** Whether a timer went off because it is further away than JavaScript can count; it is armed again then. */

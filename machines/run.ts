@@ -62,7 +62,8 @@ export class Run {
   lastStep: string | undefined
   /** Requests are answered by a function in this process: the run is at work then, not waiting. */
   inline = false
-  runningSince = 0
+  /** Since when its time runs; `undefined` while that stands still. */
+  runningSince: number | undefined
   /** How many functions of steps are at work. */
   active = 0
   /** Whether the step actors have the open executions; they get them when the run starts to run. */

@@ -81,7 +81,8 @@ function createDraft(raw: RawSnapshot, classes: ClassRegistry): SnapshotDraft {
   const changeEvents = (change: (event: AnyEvent) => AnyEvent | null) => {
     const changed = (value: PersistedValue): PersistedValue[] => {
       const event = decode(value)
-      const next = isEvent(event) ? change(event) : null
+      if (!isEvent(event)) return [value]
+      const next = change(event)
       return next === null ? [] : next === event ? [value] : [encode(next)]
     }
     const inside = <Item extends { readonly event?: PersistedValue }>(items: readonly Item[]): Item[] =>

@@ -119,9 +119,10 @@ class Packer {
     const { classes } = this.#departing
     const stored = store(event, classes)
     if (refusalOf(stored) === undefined) return persist(stored)
-    const kept = Object.entries(event).filter(([field, value]) =>
-      this.#keeps(store(value, classes), `${where} (its field ${field})`),
-    )
+    const fields = Object.entries(event)
+    const kept = fields.filter(([field, value]) => this.#keeps(store(value, classes), `${where} (its field ${field})`))
+    // What is live is the event itself: an instance of a class, or one with a symbol as key.
+    if (kept.length === fields.length) this.#keeps(stored, where)
     return persist(store(Object.fromEntries(kept), classes))
   }
 

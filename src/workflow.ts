@@ -164,7 +164,7 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
     actor.start()
     const handler = new WorkflowHandler<Result>(actor)
     if (signal !== undefined) abortOn(signal, handler)
-    actor.send({ type: 'blazen.resume' })
+    if (handler.status === 'paused') actor.send({ type: 'blazen.resume' })
     return handler
   }
 
