@@ -1,14 +1,16 @@
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { measureColdStart } from './cold-start.ts'
+import { measureContext, toContextMarkdown } from './context.ts'
 import { measureScenario, type Row, type Settings } from './measure.ts'
 import { describeMachine, type Report, toMarkdown } from './report.ts'
 import { scenarios } from './scenarios.ts'
 
+const everyScenario = [...scenarios.map(({ id }) => id), 'cold-start', 'context']
 const everyAdapter = ['loop', 'blazen', 'effect', 'mastra', 'llamaindex', 'langgraph', 'xstate-spawn']
 
 const usage = `npm run bench -- [options]
-  --only <scenario>      one of: ${[...scenarios.map(({ id }) => id), 'cold-start'].join(', ')} (may be given several times)
+  --only <scenario>      one of: ${everyScenario.join(', ')} (may be given several times)
   --adapters <a,b,…>     of: ${everyAdapter.join(', ')}; the loop always runs
   --quick                fewer rounds, and no sizes above 1,000 but the smallest
   --json                 the numbers instead of the table`
@@ -36,11 +38,14 @@ const quick: Settings = { ...full, rounds: 3, rowBudgetMs: 150, limitMs: 5_000, 
 async function main(): Promise<void> {
   if (options.help) return console.log(usage)
   const wanted = options.adapters?.split(',') ?? everyAdapter
-  const only = options.only ?? [...scenarios.map(({ id }) => id), 'cold-start']
+  const only = options.only ?? everyScenario
   expectKnown('adapter', wanted, everyAdapter)
-  expectKnown('scenario', only, [...scenarios.map(({ id }) => id), 'cold-start'])
+  expectKnown('scenario', only, everyScenario)
   const adapters = everyAdapter.filter((name) => name === 'loop' || wanted.includes(name))
-  if (adapters.includes('blazen') && !existsSync(new URL('../dist/index.js', import.meta.url))) {
+  if (
+    (adapters.includes('blazen') || only.includes('context')) &&
+    !existsSync(new URL('../dist/index.js', import.meta.url))
+  ) {
     throw new Error('Expected the built package in dist/: run `npm run build` first.')
   }
   const settings: Settings = { ...(options.quick ? quick : full), adapters }
@@ -65,7 +70,12 @@ async function main(): Promise<void> {
     note: noteOf(settings),
     rows,
   }
-  console.log(options.json ? JSON.stringify(report, null, 2) : `\n${toMarkdown(report)}`)
+  const context = only.includes('context')
+    ? await measureContext(options.quick, (name) => tell({ scenario: 'context', size: name }, started))
+    : []
+  if (options.json) return console.log(JSON.stringify({ ...report, context }, null, 2))
+  if (rows.length > 0) console.log(`\n${toMarkdown(report)}`)
+  if (context.length > 0) console.log(`\n${toContextMarkdown(context)}`)
 }
 
 function noteOf({ rounds, rowBudgetMs, limitMs }: Settings): string {
@@ -80,7 +90,7 @@ function expectKnown(what: string, names: string[], known: string[]): void {
 }
 
 /** Progress, on the error stream, so that the table can be piped. */
-function tell({ scenario, size }: Row, started: number): void {
+function tell({ scenario, size }: { scenario: string; size: number | string }, started: number): void {
   if (!process.stderr.isTTY && options.json) return
   process.stderr.write(`${((performance.now() - started) / 1_000).toFixed(0).padStart(4)} s  ${scenario} ${size}\n`)
 }

@@ -74,8 +74,7 @@ export class Activity {
       attempt.discard()
       attempt.abort(new DOMException('The run is paused; this step runs again when it resumes.', 'AbortError'))
     }
-    for (let queued = this.queued.shift(); queued !== undefined; queued = this.queued.shift()) back.push(queued)
-    for (const execution of back.sort((a, b) => a.id - b.id)) this.queued.push(execution)
+    this.#putBack(back)
     this.#report({ type: 'blazen.check' })
   }
 
@@ -97,6 +96,12 @@ export class Activity {
       attempt.discard()
       attempt.abort(this.step.stopReason(this.run))
     }
+  }
+
+  /** Has executions wait that had their place before: before those that came after them. */
+  #putBack(back: Execution[]): void {
+    for (let queued = this.queued.shift(); queued !== undefined; queued = this.queued.shift()) back.push(queued)
+    for (const execution of back.sort((a, b) => a.id - b.id)) this.queued.push(execution)
   }
 
   #startQueued(): void {
@@ -222,7 +227,7 @@ export class Activity {
     this.#report({ type: 'blazen.retried', execution: execution.id, attempt: attempt.number + 1, dueAt, error })
     if (this.#stopped) return
     // Whoever fails keeps the place; but a loop of failures lets the event loop turn.
-    if (this.#held) this.queued.push(execution)
+    if (this.#held) this.#putBack([execution])
     else if (dueAt !== undefined) this.#start(execution)
     else this.#startOnNextTurn(execution)
   }

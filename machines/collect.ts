@@ -55,3 +55,19 @@ export function uncollect(collections: Collections, execution: Execution, log: r
     else collections.delete(type)
   }
 }
+
+/** Undoes what attempts at work have done, as if none of them had begun: what one of them took of another's is gone too. */
+export function uncollectAll(collections: Collections, logs: Iterable<readonly Collecting[]>): void {
+  const added = new Set<Collected>()
+  const types = new Set<string>()
+  for (const { type, added: own, taken } of [...logs].flat()) {
+    types.add(type)
+    if (own !== undefined) added.add(own)
+    if (taken.length > 0) collections.set(type, [...taken, ...(collections.get(type) ?? [])])
+  }
+  for (const type of types) {
+    const waiting = (collections.get(type) ?? []).filter((each) => !added.has(each)).sort((a, b) => a.by - b.by)
+    if (waiting.length > 0) collections.set(type, waiting)
+    else collections.delete(type)
+  }
+}

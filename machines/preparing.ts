@@ -20,6 +20,7 @@ export function prepare(self: AnyActorRef, run: Run, config: Pick<WorkflowConfig
       const { status, children } = self.getSnapshot()
       if (status !== 'active') return
       for (const child of Object.values<AnyActorRef>(children)) relay({ self, system: self.system }, child, prepared)
+      if (run.open.size === 0) self.send({ type: 'blazen.check' })
     },
     (error) => {
       if (self.getSnapshot().status === 'active') self.send(fail({ kind: 'error', error }))

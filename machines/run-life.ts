@@ -1,4 +1,4 @@
-import type { AnyActorScope, AnyEventObject, Snapshot } from 'xstate'
+import type { AnyActorRef, AnyActorScope, AnyEventObject, Snapshot } from 'xstate'
 import { clockOf, keepErrorLocal, now } from './actor-scope.ts'
 import { deliver, isStop, moved } from './fast-path.ts'
 import { prepare } from './preparing.ts'
@@ -6,7 +6,7 @@ import type { Fired } from './record.ts'
 import { fromData, type Routes, Run, route, toData } from './run.ts'
 import { createStepActor } from './step-actor.ts'
 import type { StepLogic } from './step-logic.ts'
-import { arm, armAll, startClock } from './timers.ts'
+import { arm, armAll, startClock, timeLeft } from './timers.ts'
 import type { RunPicture, WorkflowConfig, WorkflowMachine, WorkflowMachineSnapshot } from './workflow-config.ts'
 
 type RunSnapshot = WorkflowMachineSnapshot<unknown>
@@ -55,7 +55,10 @@ export function withRunLife(
   }
 
   machine.getPersistedSnapshot = ({ status, value, context: { run } }) =>
-    config.persist({ status, value, data: toData(run) }, run)
+    config.persist(
+      { status, value, data: { ...toData(run), timeLeftMs: timeLeft(run.owner as AnyActorRef, run) } },
+      run,
+    )
 
   machine.restoreSnapshot = (persisted, scope) => {
     const { status, value, data, inline, local } = config.restore(persisted)
@@ -84,7 +87,8 @@ export function withRunLife(
     run.delivered = true
     if (snapshot.value === 'waiting') return
     startClock(scope.self, run)
-    deliver(scope, snapshot.children, [...run.open.values()])
+    if (run.open.size > 0) deliver(scope, snapshot.children, [...run.open.values()])
+    else if (!run.preparing) scope.self.send({ type: 'blazen.check' })
   }
 
   machine.transition = (snapshot, event, scope) => {

@@ -1,4 +1,4 @@
-import { type Collected, type Collecting, type Collections, uncollect } from './collect.ts'
+import { type Collected, type Collecting, type Collections, uncollectAll } from './collect.ts'
 import { copyExecution, Execution, type RoutedEvent } from './execution.ts'
 import { type Failed, type Failure, fail, type InputRequest, type Settled } from './record.ts'
 import { StateLog } from './state-log.ts'
@@ -58,9 +58,12 @@ export class Run {
 
   /** What the API keeps beside the run. */
   local: unknown
+  /** The step that settled last. */
+  lastStep: string | undefined
   /** Requests are answered by a function in this process: the run is at work then, not waiting. */
   inline = false
-  runningSince = 0
+  /** Since when its time runs; `undefined` while that stands still. */
+  runningSince: number | undefined
   /** How many functions of steps are at work. */
   active = 0
   /** Whether the step actors have the open executions; they get them when the run starts to run. */
@@ -70,7 +73,7 @@ export class Run {
   /** Whether it is still being done: executions wait in the queues of their steps. */
   preparing = false
   /** What attempts have collected that have not settled. */
-  readonly collecting = new Map<readonly Collecting[], Execution>()
+  readonly collecting = new Set<readonly Collecting[]>()
 
   constructor(
     readonly id: string,
@@ -91,7 +94,7 @@ export class Run {
 /** The run as it is written down: without what has not settled. */
 export function toData(run: Run): RunData {
   const collections = new Map([...run.collections].map(([type, collected]) => [type, [...collected]]))
-  for (const [log, execution] of run.collecting) uncollect(collections, copyExecution(execution), log)
+  uncollectAll(collections, run.collecting)
   return {
     ...run,
     open: [...run.open.values()],
@@ -136,6 +139,7 @@ export function route(run: Run, routes: Routes, event: RoutedEvent, opened: Exec
 /** An execution has settled: what it wrote and took becomes part of the run. */
 export function settle(run: Run, settled: Settled): void {
   run.open.delete(settled.execution)
+  run.lastStep = settled.step
   if (settled.writes !== undefined) run.state.commit(settled.writes)
   for (const by of settled.collected ?? []) {
     const other = run.open.get(by)

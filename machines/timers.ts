@@ -33,9 +33,16 @@ export function startClock(actor: AnyActorRef, run: Run): void {
   actor.system.scheduler.schedule(actor, actor, timedOut(run), Math.max(0, run.timeLeftMs), 'timeout')
 }
 
+/** What is left of the run's time at this moment. */
+export function timeLeft(actor: AnyActorRef, { timeLeftMs, runningSince }: Run): number | undefined {
+  if (timeLeftMs === undefined || runningSince === undefined) return timeLeftMs
+  return Math.max(0, timeLeftMs - (now(clockOf(actor)) - runningSince))
+}
+
 /** Stands the run's own time still. */
 export function stopClock(actor: AnyActorRef, run: Run): void {
   if (run.timeLeftMs === undefined) return
-  run.timeLeftMs -= now(clockOf(actor)) - run.runningSince
+  run.timeLeftMs = timeLeft(actor, run)
+  run.runningSince = undefined
   actor.system.scheduler.cancel(actor, 'timeout')
 }

@@ -115,8 +115,9 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowMachine {
         enqueue.assign({ run })
         const request = timer.requestId === undefined ? undefined : run.requests.get(timer.requestId)
         if (timer.event !== undefined) enqueue.raise(routable(timer.event, undefined))
+        // What an answer leads to is routed before anybody asks whether there is anything left to do.
         if (request !== undefined) enqueue.raise(config.expire(request))
-        enqueue.raise({ type: 'blazen.check' })
+        else enqueue.raise({ type: 'blazen.check' })
       }),
       ask: enqueueActions(({ context, event, self, enqueue }) => {
         const request = event as InputRequest
@@ -245,6 +246,7 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowMachine {
           [requestType]: { actions: 'keep' },
           [stopType]: { actions: 'keep' },
           'blazen.pause': {},
+          'blazen.sent': { actions: ['send', 'disarmTimers'] },
           'blazen.resume': { target: 'running', actions: 'goOn' },
         },
       },

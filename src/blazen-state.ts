@@ -11,6 +11,8 @@ export interface StateMeta {
   readonly storeBy?: Readonly<Record<string, FieldStore>>
 }
 
+declare const isState: unique symbol
+
 /**
  * State as an object with typed fields: `ctx.set('state', s)` writes the fields that have changed and no others, and
  * `ctx.get('state')` gives the same instance while its run stays in this process. In another process it is rebuilt
@@ -33,6 +35,9 @@ export interface StateMeta {
  */
 export class BlazenState {
   static meta: StateMeta = {}
+
+  /** Makes the type one of its own, so that nothing else is taken for a state. It is in the types alone. */
+  declare protected readonly [isState]: true
 
   /** Makes the transient fields again, after all others are there, and those of inner states. Awaited. */
   restore?(): void | Promise<void>

@@ -33,6 +33,9 @@ export abstract class Box {
   abstract readonly tier: Tier
   abstract read(): unknown
   abstract persist(): PersistedValue
+  readOwn(): unknown {
+    return this.read()
+  }
 }
 
 class Bytes extends Box {
@@ -69,6 +72,10 @@ class Coded extends Box {
 
   read(): unknown {
     return this.isFrozen ? this.value : giveCopy(this.value, this.classes)
+  }
+
+  override readOwn(): unknown {
+    return giveCopy(this.value, this.classes, false)
   }
 
   persist(): PersistedValue {
@@ -151,6 +158,11 @@ export function read(stored: Stored): unknown {
   return stored instanceof Box ? stored.read() : stored
 }
 
+/** The value as a copy that is the reader's own to change, and nowhere frozen; live values are themselves. */
+export function readOwn(stored: Stored): unknown {
+  return stored instanceof Box ? stored.readOwn() : giveCopy(stored, defaultClasses, false)
+}
+
 /**
  * The value for a snapshot. It is encoded once, however often it is asked for.
  *
@@ -191,6 +203,11 @@ export function revive(persisted: unknown, classes: ClassRegistry = defaultClass
 export function tierOf(stored: Stored): Tier {
   if (stored instanceof Box) return stored.tier
   return isJson(stored) ? 'json' : 'coded'
+}
+
+/** Whether the value exists in this process only, as the object that it is. */
+export function isLive(stored: Stored): stored is Stored & object {
+  return stored instanceof Live
 }
 
 /** Why a live value is live; undefined for the others. */

@@ -1,48 +1,34 @@
 import type { Snapshot } from 'xstate'
 import {
   type Answered,
-  type Attempt,
   createWorkflowMachine,
   type Failed,
-  type Failure,
   fail,
   type InputRequest,
   type Run,
   type RunPicture,
   requestType,
   responseType,
-  type StepConfig,
-  startType,
   stopType,
   type WorkflowMachine,
 } from '../machines/index.ts'
-import { StepContext } from './context.ts'
-import { type NamedStep, toArray, typesOf, type WorkflowDefinition } from './definition.ts'
-import { type Duration, toMs } from './duration.ts'
+import { toArray, typesOf, type WorkflowDefinition } from './definition.ts'
+import { attempt, optionalMs } from './definition-problem.ts'
 import { engineClasses } from './engine-classes.ts'
-import {
-  BlazenError,
-  DefinitionError,
-  EventValidationError,
-  InputRequestError,
-  RunAbortedError,
-  RunTimeoutError,
-  StalledError,
-  StepFailedError,
-  StepReturnError,
-  StepTimeoutError,
-  UnhandledEventError,
-} from './errors.ts'
-import { type AnyEvent, checkEvent, InputResponseEvent, isEvent } from './event.ts'
+import { DefinitionError, InputRequestError } from './errors.ts'
+import { type AnyEvent, checkEvent, InputResponseEvent } from './event.ts'
+import { toError } from './failure-error.ts'
 import { type Arrival, type Blueprint, LiveRun, type OnInput, pausedRuns } from './live-run.ts'
 import { migrate } from './migration.ts'
-import { describeIssues, type Issue, parse, type Schema } from './schema.ts'
+import type { Schema } from './schema.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
 import { type Arrived, checkTop, fromSnapshot } from './snapshot-read.ts'
 import { toSnapshot } from './snapshot-write.ts'
+import { toStartEvent } from './start-event.ts'
 import { StateObject } from './state-object.ts'
-import { checkState, initialState } from './state-schema.ts'
-import { checkNumber, toRetryPolicy } from './step.ts'
+import { completeState, initialState } from './state-schema.ts'
+import { checkNumber } from './step.ts'
+import { toStepConfig } from './step-config.ts'
 import { findWiringProblems } from './wiring.ts'
 
 /** An input that was checked already, with what was asked of the run. It stands where a plain actor has the raw input. */
@@ -70,7 +56,9 @@ export interface Compiled {
 export function compile(definition: WorkflowDefinition): Compiled {
   const { name, options } = definition
   const problems = findWiringProblems(definition)
-  const steps = definition.steps.flatMap((step) => attempt(problems, () => toStepConfig(step, definition)))
+  const steps = definition.steps.map((step) => toStepConfig(step, definition, problems))
+  const classes = engineClasses().extend(options.classes ?? [])
+  attempt(problems, () => initialState(options.state, name, classes))
   attempt(problems, () => checkBuffer(options.streamBuffer))
   const [timeoutMs] = attempt(problems, () => optionalMs(options.timeout, 'timeout'))
   if (problems.length > 0) throw new DefinitionError(`Workflow "${name}"`, problems)
@@ -83,9 +71,9 @@ export function compile(definition: WorkflowDefinition): Compiled {
     requests: options.requests,
     schemas: schemasOf(definition),
     accepted: [...new Set(definition.steps.flatMap((step) => typesOf(step.options.accepts)))],
-    classes: engineClasses().extend(options.classes ?? []),
+    classes,
   }
-  const { schemas, accepted } = blueprint
+  const { schemas } = blueprint
   const machine = createWorkflowMachine({
     name,
     version: options.version,
@@ -120,7 +108,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
     ask: (run, request) => LiveRun.of(run).ask(request),
     expire,
     admit: (run, event) => admit(run, event, schemas),
-    toError: (failure, run) => toError(failure, run, accepted),
+    toError: (failure, run) => toError(failure, run, blueprint),
   })
   return { machine, blueprint }
 }
@@ -152,8 +140,9 @@ export function readSnapshot(
   })
   // Where there are objects, they have to be rebuilt first.
   const isWhole = ![...picture.data.state.values()].some((value) => value instanceof StateObject)
-  if (options.state !== undefined && picture.status === 'active' && isWhole)
-    checkState(options.state, name, picture.data.state)
+  if (options.state !== undefined && picture.status === 'active' && isWhole) {
+    completeState(options.state, name, picture.data.state, classes)
+  }
   return new ArrivedRun(picture, onInput, pausedRuns.get(picture.data.id))
 }
 
@@ -171,64 +160,6 @@ function pack(picture: RunPicture, run: Run, definition: WorkflowDefinition, { c
     lostState: live?.lostState ?? [],
     onDrop: (dropped) => live?.warnOfDrop(dropped),
   })
-}
-
-function toStepConfig({ name, options, run }: NamedStep, { options: defaults }: WorkflowDefinition): StepConfig {
-  const { concurrency = Number.POSITIVE_INFINITY, retry = defaults.retry } = options
-  const where = `Step "${name}"`
-  const isCount = concurrency === Number.POSITIVE_INFINITY || Number.isInteger(concurrency)
-  checkNumber(concurrency, isCount && concurrency >= 1, `${where}: concurrency`, 'a whole number of at least 1')
-  const timeoutMs = optionalMs(options.timeout, `${where}: timeout`)
-  return {
-    name,
-    accepts: typesOf(options.accepts),
-    concurrency,
-    timeoutMs,
-    retry: retry === undefined ? undefined : toRetryPolicy(retry, `${where}: retry`),
-    invoke: (attempt) => run(attempt.execution.event as never, new StepContext(attempt) as never),
-    toEvents,
-    save: (attempt) => LiveRun.of(attempt.run).saver.save(attempt),
-    toFailure: (cause, { execution, number }) => {
-      if (!(cause instanceof EventValidationError)) {
-        return { kind: 'step', step: name, event: execution.event, attempt: number, cause }
-      }
-      cause.step ??= name
-      return { kind: 'error', error: cause }
-    },
-    timedOut: ({ execution, number }) => new StepTimeoutError(name, execution.event, number, timeoutMs ?? 0),
-    stopReason,
-  }
-}
-
-const nothing: readonly AnyEvent[] = []
-
-/** The events that a step returned. */
-function toEvents(returned: unknown, attempt: Attempt): readonly AnyEvent[] {
-  if (returned === null || returned === undefined) return nothing
-  const live = LiveRun.of(attempt.run)
-  const { step, event } = attempt.execution
-  try {
-    if (isEvent(returned)) {
-      if (returned.type === stopType) live.checkState()
-      return [live.check(returned)]
-    }
-    if (!Array.isArray(returned)) throw new StepReturnError(step, event, describe(returned))
-    return Array.from(returned, (each, at) => {
-      if (!isEvent(each)) throw new StepReturnError(step, event, `an array with ${describe(each)} at place ${at}`)
-      if (each.type === stopType) live.checkState()
-      return live.check(each)
-    })
-  } catch (error) {
-    if (error instanceof EventValidationError) error.step ??= step
-    throw error
-  }
-}
-
-function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value)
-  if (typeof value === 'object')
-    return 'type' in value ? 'an object whose `type` is no text' : 'an object without `type`'
-  return `a ${typeof value}`
 }
 
 /** What happens to a request whose time is up: its default is the answer, or the run fails. */
@@ -264,78 +195,12 @@ function admit(run: Run, event: AnyEvent, schemas: ReadonlyMap<string, Schema>):
   }
 }
 
-/**
- * The event that a run begins with: the fields of a plain-object input stand on it, any other input is `input`.
- *
- * @throws EventValidationError
- */
-export function toStartEvent({ name, options }: WorkflowDefinition, input: unknown): AnyEvent {
-  const refuse = (what: string, issues: readonly Issue[] = []): never => {
-    throw new EventValidationError(`The input of workflow "${name}" ${what}.`, startType, issues)
-  }
-  let value = input
-  if (options.input !== undefined) {
-    // No input at all reads as an empty one, so that a schema of defaults is complete.
-    let parsed = parse(options.input, input)
-    if (parsed.issues !== undefined && input === undefined) parsed = parse(options.input, {})
-    if (parsed.issues !== undefined)
-      return refuse(`does not fit its schema: ${describeIssues(parsed.issues)}`, parsed.issues)
-    value = parsed.value
-  }
-  if (!isPlainObject(value))
-    return value === undefined ? { type: startType } : ({ type: startType, input: value } as AnyEvent)
-  if ('type' in value) refuse("has a field `type`, which is the event's own: give it another name")
-  return { type: startType, ...value }
-}
-
-function isPlainObject(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null) return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
-}
-
 function schemasOf({ steps, options }: WorkflowDefinition): ReadonlyMap<string, Schema> {
   const types = steps.flatMap(({ options }) => [...toArray(options.accepts), ...toArray(options.emits ?? [])])
   const schemas = new Map<string, Schema>()
   for (const { type, schema } of [...types, ...toArray(options.external ?? [])])
     if (schema !== undefined) schemas.set(type, schema)
   return schemas
-}
-
-/** The class that tells of a failure. */
-function toError(failure: Failure, { id, collections }: Run, accepted: readonly string[]): unknown {
-  switch (failure.kind) {
-    case 'step':
-      return new StepFailedError(failure.step, failure.event, failure.attempt, failure.cause)
-    case 'unhandled':
-      return new UnhandledEventError(failure.event, failure.step, accepted)
-    case 'runTimeout':
-      return new RunTimeoutError(id, failure.timeoutMs)
-    case 'aborted':
-      return new RunAbortedError(id, failure.reason)
-    case 'duplicateRequest':
-      return new InputRequestError(
-        `The request "${failure.requestId}" is open already. Give each request an id of its own, or leave the id out to have one made.`,
-        failure.requestId,
-      )
-    case 'requestTimeout':
-      return new InputRequestError(
-        `Nobody answered the request "${failure.request.requestId}" in time. Give it a \`default\`, or a longer \`timeout\`.`,
-        failure.request.requestId,
-      )
-    case 'stalled':
-      return new StalledError(
-        id,
-        [...collections].map(([type, { length }]) => `Collected so far: ${length} of "${type}".`),
-      )
-    case 'error':
-      return failure.error
-  }
-}
-
-function stopReason({ id, failure }: Run): unknown {
-  if (failure?.kind === 'aborted') return new RunAbortedError(id, failure.reason)
-  return new DOMException(`Run ${id} has ended without this step.`, 'AbortError')
 }
 
 function checkBuffer(streamBuffer: number | undefined): void {
@@ -346,19 +211,4 @@ function checkBuffer(streamBuffer: number | undefined): void {
     'streamBuffer',
     'a whole number of at least 1',
   )
-}
-
-function optionalMs(duration: Duration | undefined, where: string): number | undefined {
-  return duration === undefined ? undefined : toMs(duration, where)
-}
-
-/** What `fn` gives, in an array; nothing where it threw, and then the problem is noted. */
-function attempt<Value>(problems: string[], fn: () => Value): Value[] {
-  try {
-    return [fn()]
-  } catch (error) {
-    if (!(error instanceof BlazenError)) throw error
-    problems.push(error.message)
-    return []
-  }
 }

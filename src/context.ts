@@ -4,7 +4,7 @@ import { BlazenError } from './errors.ts'
 import type { AnyEvent, AnyEventType, EventOf } from './event.ts'
 import { LiveRun } from './live-run.ts'
 import { createNamespace, type Namespace } from './namespace.ts'
-import { AttemptState, createStateNamespace, type StateNamespace } from './state.ts'
+import { AttemptState, createStateNamespace, type Frozen, type StateNamespace, type StateProperties } from './state.ts'
 
 export interface SendOptions {
   /** How long to wait before the event is routed. */
@@ -21,7 +21,7 @@ export interface SessionNamespace extends Namespace {
 export class StepContext<State extends object = Record<string, unknown>> {
   readonly #attempt: Attempt
   #values: AttemptState | undefined
-  #state: (StateNamespace<State> & State) | undefined
+  #state: (StateNamespace<State> & StateProperties<State>) | undefined
   #session: (SessionNamespace & Record<string, unknown>) | undefined
 
   constructor(attempt: Attempt) {
@@ -61,7 +61,7 @@ export class StepContext<State extends object = Record<string, unknown>> {
    * The run's durable values, shared by its steps. A write is seen by other steps at once; if this attempt fails, it
    * is taken back.
    */
-  get state(): StateNamespace<State> & State {
+  get state(): StateNamespace<State> & StateProperties<State> {
     this.#state ??= createStateNamespace<State>(this.#stateValues)
     return this.#state
   }
@@ -77,15 +77,18 @@ export class StepContext<State extends object = Record<string, unknown>> {
   }
 
   /** `ctx.state.set`. */
-  set<Key extends keyof State & string>(key: Key, value: State[Key]): void
+  set<Key extends keyof State & string>(key: Key, value: Frozen<State[Key]>): void
   set(key: string extends keyof State ? string : never, value: unknown): void
   set(key: string, value: unknown): void {
     this.#stateValues.set(key, value)
   }
 
   /** Looks in state, then in the session; `orElse` (or `undefined`) where neither has the key. */
-  get<Key extends keyof State & string>(key: Key): State[Key] | undefined
-  get<Key extends keyof State & string, Default>(key: Key, orElse: Default): Exclude<State[Key], undefined> | Default
+  get<Key extends keyof State & string>(key: Key): Frozen<State[Key]> | undefined
+  get<Key extends keyof State & string, Default>(
+    key: Key,
+    orElse: Default,
+  ): Exclude<Frozen<State[Key]>, undefined> | Default
   get<Value = unknown>(key: string): Value | undefined
   get<Value>(key: string, orElse: Value): Value
   get(key: string, orElse?: unknown): unknown {
@@ -141,7 +144,7 @@ export class StepContext<State extends object = Record<string, unknown>> {
     }
     if (attempt.collected === undefined) {
       attempt.collected = []
-      run.collecting.set(attempt.collected, execution)
+      run.collecting.add(attempt.collected)
     }
     return collect(run.collections, execution, attempt.collected, count) as EventOf<Type>[] | undefined
   }

@@ -47,6 +47,8 @@ export class EventValidationError extends BlazenError {
 /** `ctx.state` does not fit the schema that the workflow declares for it. */
 export class StateValidationError extends BlazenError {
   override name = 'StateValidationError'
+  /** The step that returned a `StopEvent` while state was so; `undefined` when a run starts or resumes. */
+  step: string | undefined
 
   constructor(
     message: string,
@@ -162,11 +164,15 @@ export class StalledError extends BlazenError {
 
   constructor(
     readonly runId: string,
+    workflow: string,
+    /** The step that settled last. */
+    readonly step: string | undefined,
     collecting: readonly string[],
   ) {
+    const last = step === undefined ? '' : ` The last step was "${step}".`
     super(
       'stalled',
-      `Run ${runId} has stalled: nothing is queued, running or awaited, and no step returned a StopEvent.${collecting.length > 0 ? ` ${collecting.join(' ')}` : ''} Return StopEvent({ result }) where the work is done, or build the workflow with idle: 'wait' if events come from outside.`,
+      `Run ${runId} of workflow "${workflow}" has stalled: nothing is queued, running or awaited, and no step returned a StopEvent.${last}${collecting.length > 0 ? ` ${collecting.join(' ')}` : ''} Return StopEvent({ result }) where the work is done, or build the workflow with idle: 'wait' if events come from outside.`,
     )
   }
 }

@@ -198,10 +198,13 @@ export interface StopEventType extends AnyEventType {
 
 /** Return it where the work is done. The result comes out of `handler.result()` as the very object that went in. */
 export const StopEvent: StopEventType = Object.assign(
-  <Result>(data?: { readonly result: Result }): StopEvent<Result | undefined> => ({
-    type: stopType,
-    result: data?.result,
-  }),
+  <Result>(data: { readonly result?: Result } = {}): StopEvent<Result | undefined> => {
+    if (isData(data)) return { type: stopType, result: data.result }
+    throw new EventValidationError(
+      `StopEvent takes { result }, got ${describe(data)}. Write StopEvent({ result: … }).`,
+      stopType,
+    )
+  },
   { type: stopType, schema: undefined, is: (event: unknown) => hasType(event, stopType) },
 ) as StopEventType
 

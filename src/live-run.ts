@@ -5,6 +5,7 @@ import {
   fail,
   type InputRequest,
   now,
+  type RoutedEvent,
   type Run,
   relay,
   requestType,
@@ -12,6 +13,7 @@ import {
   type Sent,
 } from '../machines/index.ts'
 import type { ClassRegistry } from './class-codec.ts'
+import { isLive, store } from './codec.ts'
 import { type Duration, toMs } from './duration.ts'
 import { EventValidationError, InputRequestError, RunOwnershipLostError } from './errors.ts'
 import { type AnyEvent, checkEvent, type InputRequestEvent } from './event.ts'
@@ -20,9 +22,10 @@ import type { Resource } from './resource.ts'
 import { describeIssues, parse, type Schema } from './schema.ts'
 import { type LostEntry, Session } from './session.ts'
 import type { Arrived } from './snapshot-read.ts'
+import { ownerOf, toEntryKey } from './state-key.ts'
 import { StateObject } from './state-object.ts'
 import { gatherFields, rebuild } from './state-rebuild.ts'
-import { checkState } from './state-schema.ts'
+import { checkState, completeState } from './state-schema.ts'
 import { EventStream } from './stream.ts'
 import { warn } from './warn.ts'
 
@@ -169,13 +172,18 @@ export class LiveRun {
     return objects.length === 0 ? undefined : this.#prepareObjects(objects)
   }
 
-  /** Rebuilds what came from a snapshot; saves what a new run begins with. */
+  /** Rebuilds what came from a snapshot; saves what a new run, or a new key of its schema, begins with. */
   async #prepareObjects(objects: readonly StateObject[]): Promise<void> {
     for (const object of objects) {
       if (object.instance === undefined) await rebuild(object, { runId: this.run.id, workflow: this.name })
       else await this.saver.saveAll(storedFields(object))
     }
-    if (objects.every(({ problem }) => problem === undefined)) this.checkState()
+    const { stateSchema, name, classes } = this.blueprint
+    if (stateSchema === undefined || objects.some(({ problem }) => problem !== undefined)) return
+    const { committed } = this.run.state
+    completeState(stateSchema, name, committed, classes)
+    for (const value of committed.values())
+      if (value instanceof StateObject && !objects.includes(value)) await this.saver.saveAll(storedFields(value))
   }
 
   /** Says once a run what its snapshots leave out. */
@@ -197,17 +205,51 @@ export class LiveRun {
   /** Gets the live values of a run that was paused in this process, which ends there. */
   #takeOver(previous: LiveRun): void {
     for (const [key, entry] of previous.session.release()) this.session.put(key, entry)
-    for (const [key, value] of previous.run.state.committed) {
-      if (!this.run.state.committed.has(key)) this.run.state.committed.set(key, value)
+    const { run } = this
+    const before = previous.run
+    for (const key of this.#lostState.keys()) {
+      const value = before.state.committed.get(key)
+      // A migration may have put something else in the place of an object, whose fields are nobody's then.
+      const owner = ownerOf(key)
+      if (owner !== undefined && !(run.state.committed.get(toEntryKey(owner)) instanceof StateObject)) continue
+      if (value !== undefined) run.state.committed.set(key, value)
     }
-    for (const value of this.run.state.committed.values())
-      if (value instanceof StateObject) gatherFields(value, this.run.state.committed)
-    for (const [id, { event }] of previous.run.open) {
-      const execution = this.run.open.get(id)
-      if (execution !== undefined) this.run.open.set(id, Object.assign(execution, { event }))
+    for (const value of run.state.committed.values())
+      if (value instanceof StateObject) gatherFields(value, run.state.committed)
+    for (const [id, execution] of run.open) {
+      const event = this.#withLive(execution.event, before.open.get(id)?.event)
+      run.open.set(id, Object.assign(execution, { event }))
+    }
+    for (const [id, request] of run.requests) run.requests.set(id, this.#withLive(request, before.requests.get(id)))
+    for (const [id, timer] of run.timers) {
+      const { event } = timer
+      if (event !== undefined) {
+        run.timers.set(id, { ...timer, event: this.#withLive(event, before.timers.get(id)?.event) })
+      }
+    }
+    for (const [type, collected] of run.collections) {
+      const others = new Map(before.collections.get(type)?.map(({ by, event }) => [by, event]))
+      run.collections.set(
+        type,
+        collected.map(({ by, event }) => ({ by, event: this.#withLive(event, others.get(by)) })),
+      )
+    }
+    // Queued events have no id; as long as nothing was routed, more of them may have come, at the end.
+    if (before.executions === run.executions) {
+      run.queue = run.queue.map((event, at) => this.#withLive(event, before.queue[at]))
     }
     pausedRuns.delete(this.run.id)
     previous.scope.self.send(fail({ kind: 'error', error: new RunOwnershipLostError(this.run.id) }))
+  }
+
+  /** The event, with the live fields that it had in this process and that its snapshot left out. */
+  #withLive<Event extends RoutedEvent>(event: Event, before: RoutedEvent | undefined): Event {
+    if (before === undefined || before.type !== event.type) return event
+    const { classes } = this.blueprint
+    const lost = Object.entries(before).filter(
+      ([field, value]) => !Object.hasOwn(event, field) && isLive(store(value, classes)),
+    )
+    return lost.length === 0 ? event : { ...event, ...Object.fromEntries(lost) }
   }
 
   async #answer(onInput: OnInput, request: InputRequestEvent): Promise<void> {

@@ -54,7 +54,7 @@ export function migrate(
   const first = from === undefined ? -1 : steps.indexOf(from)
   if (version === undefined || first < 0) {
     throw new SnapshotError(
-      `The snapshot is of version ${describe(from)} of workflow "${name}", which is at version ${describe(version)}, and no migration leads from the one to the other. Add one: migrate: { ${JSON.stringify(from ?? '1')}: (draft) => { … } }.`,
+      `The snapshot is of version ${describe(from)} of workflow "${name}", which is at version ${describe(version)}, and no migration leads from the one to the other. Add one: ${version === undefined ? "version: '2', " : ''}migrate: { ${JSON.stringify(from ?? '1')}: (draft) => { … } }.`,
       'version',
     )
   }
@@ -83,7 +83,8 @@ function createDraft(raw: RawSnapshot, classes: ClassRegistry): SnapshotDraft {
   const changeEvents = (change: (event: AnyEvent) => AnyEvent | null) => {
     const changed = (value: PersistedValue): PersistedValue[] => {
       const event = decode(value)
-      const next = isEvent(event) ? change(event) : null
+      if (!isEvent(event)) return [value]
+      const next = change(event)
       return next === null ? [] : next === event ? [value] : [encode(next)]
     }
     const inside = <Item extends { readonly event?: PersistedValue }>(items: readonly Item[]): Item[] =>

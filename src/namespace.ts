@@ -60,7 +60,8 @@ class MapView {
     this.entries = this.entries.bind(this)
   }
   get(key: string, orElse?: unknown): unknown {
-    return this.#values.has(key) ? this.#values.get(key) : orElse
+    // A key that is lost is not there, and reading it throws.
+    return this.#values.has(key) ? this.#values.get(key) : (this.#values.get(key) ?? orElse)
   }
   set(key: string, value: unknown): void {
     this.#values.set(key, value)
@@ -127,11 +128,11 @@ class PropertyView implements ProxyHandler<MapView> {
 
   // A copy of all properties would hold the methods in place of the values, so these keys are left out.
   ownKeys(): string[] {
-    return [...this.values.keys()].filter((key) => !methods.has(key))
+    return [...this.values.keys()].filter((key) => !this.#isMethod(key))
   }
 
   getOwnPropertyDescriptor(_target: MapView, key: PropertyKey): PropertyDescriptor | undefined {
-    if (typeof key !== 'string' || methods.has(key) || !this.values.has(key)) return undefined
+    if (typeof key !== 'string' || this.#isMethod(key) || !this.values.has(key)) return undefined
     return { value: this.values.get(key), writable: true, enumerable: true, configurable: true }
   }
 

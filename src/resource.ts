@@ -9,7 +9,8 @@ export interface ResourceContext {
 /** A live thing that the engine opens and closes, such as a connection. */
 export interface Resource<Value = unknown> {
   readonly open: (ctx: ResourceContext) => Value | Promise<Value>
-  readonly close: ((value: Value) => unknown) | undefined
+  /** A method, so that a resource of any type is a `Resource`. */
+  close?(value: Value): unknown
 }
 
 /**
@@ -23,5 +24,5 @@ export function resource<Value>(definition: {
   readonly open: (ctx: ResourceContext) => Value | Promise<Value>
   readonly close?: (value: Value) => unknown
 }): Resource<Value> {
-  return { open: definition.open, close: definition.close }
+  return definition
 }

@@ -40,6 +40,7 @@ export class Session {
   readonly #opened = new Map<string, unknown>()
   readonly #opening = new Map<string, Promise<unknown>>()
   readonly #lost = new Map<string, LostEntry>()
+  #closed = false
 
   constructor(system: AnyActorRef['system'], runId: string, resources: Readonly<Record<string, Resource>> = {}) {
     this.#system = system
@@ -91,6 +92,7 @@ export class Session {
 
   /** Closes what was opened, and disposes of what can be disposed of, but for `result`, which is the caller's. */
   async close(result: unknown): Promise<void> {
+    this.#closed = true
     const entries = this.release()
     const closing: (() => unknown)[] = []
     for (const [key, value] of this.#opened) closing.push(() => this.#resources[key]?.close?.(value))
@@ -120,6 +122,7 @@ export class Session {
     const lost = this.#lost.get(key)
     if (lost !== undefined) throw new SessionEntryLostError('session', lost)
     if (!this.#isResource(key)) return undefined
+    this.#checkOpen()
     const opened = this.#opening.get(key) ?? this.#resources[key]?.open(ctx)
     if (opened instanceof Promise) {
       this.#keep(key, opened)
@@ -142,6 +145,7 @@ export class Session {
         `The workflow has no resource "${key}" in its \`session\`. Declared are: ${known || 'none'}.`,
       )
     }
+    this.#checkOpen()
     if (this.#opened.has(key)) return Promise.resolve(this.#opened.get(key))
     const opening = this.#opening.get(key)
     if (opening !== undefined) return opening
@@ -168,12 +172,22 @@ export class Session {
         `"${key}" is a resource of the session, which its workflow declares, and cannot be set.`,
       )
     }
+    this.#checkOpen()
     this.put(key, entry)
   }
 
   #delete(key: string): boolean {
     this.#lost.delete(key)
     return sessions.get(this.#system)?.get(this.#runId)?.delete(key) ?? false
+  }
+
+  /** What came in now, nobody would close. */
+  #checkOpen(): void {
+    if (!this.#closed) return
+    throw new BlazenError(
+      'attempt_over',
+      `The run of this session has ended, and with it the session. Await all work before you return, and stop on ctx.signal.`,
+    )
   }
 
   #isResource(key: string): boolean {

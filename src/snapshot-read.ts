@@ -7,7 +7,7 @@ import {
   type Timer,
 } from '../machines/index.ts'
 import type { ClassRegistry } from './class-codec.ts'
-import { read, revive, type Stored } from './codec.ts'
+import { read, readOwn, revive, type Stored } from './codec.ts'
 import { CodecError, messageOf } from './codec-error.ts'
 import { SnapshotError } from './errors.ts'
 import { type AnyEvent, isEvent } from './event.ts'
@@ -28,6 +28,7 @@ export interface Arriving {
 
 /** What a snapshot holds, decoded. */
 export interface Arrived extends RunPicture {
+  readonly data: RunData & { readonly state: Map<string, unknown> }
   readonly session: readonly (LostEntry & { readonly value: unknown })[]
   readonly lost: SnapshotContext['lost']
 }
@@ -51,27 +52,38 @@ export function fromSnapshot(snapshot: unknown, arriving: Arriving): Arrived {
     'aborted',
   ] as const)
   const failure = context.optional('failure', (part) => part.failure())
-  const data: RunData = {
+  const state: Map<string, unknown> = context.entries()
+  const data: RunData & { readonly state: Map<string, unknown> } = {
     id: top.text('runId'),
     open: context.list('executions', (part) => part.execution()),
-    executions: context.number('executionsMade'),
+    executions: context.count('executionsMade'),
     queue: context.list('queue', (part) => part.event()),
     requests: context.list('requests', (part) => part.request()),
     timers: context.list('timers', (part) => part.timer()),
-    timersMade: context.number('timersMade'),
+    timersMade: context.count('timersMade'),
     collections: new Map(context.list('collections', (part) => part.collection())),
-    state: context.entries(),
+    state,
     timeoutMs: context.optional('timeoutMs', (part) => part.asNumber()),
     timeLeftMs: context.optional('timeLeftMs', (part) => part.asNumber()),
-    result: context.optional('result', (part) => read(part.stored())) ?? top.raw('output'),
+    result: context.optional('result', (part) => part.value()) ?? top.raw('output'),
     failure,
   }
+  if (!values[status].includes(value)) throw top.wrong('value', `one of ${values[status].join(', ')}`, value)
+  if (status === 'error' && failure === undefined) throw context.wrong('failure', 'the failure of the run', failure)
+  const last = data.open.reduce((id, execution) => Math.max(id, execution.id), 0)
+  if (data.executions < last) throw context.wrong('executionsMade', `at least ${last}`, data.executions)
+  if (new Set(data.open.map(({ id }) => id)).size < data.open.length)
+    throw context.wrong(
+      'executions',
+      'executions with an `id` each',
+      data.open.map(({ id }) => id),
+    )
   return {
     status,
     // What was pausing has nothing at work any more.
     value: value === 'pausing' ? 'paused' : value,
     data,
-    session: context.list('session', (part) => ({ ...part.lost(), value: read(part.part('value').stored()) })),
+    session: context.list('session', (part) => ({ ...part.lost(), value: part.part('value').value(readOwn) })),
     lost: {
       state: context.part('lost').list('state', (part) => part.lost()),
       session: context.part('lost').list('session', (part) => part.lost()),
@@ -94,6 +106,26 @@ export function checkTop(snapshot: unknown): WorkflowSnapshot {
     )
   }
   return snapshot as WorkflowSnapshot
+}
+
+/** Where in its life a run of a status is. */
+const values: Readonly<Record<Arrived['status'], readonly string[]>> = {
+  active: ['running', 'waiting', 'pausing', 'paused'],
+  stopped: ['running', 'waiting', 'pausing', 'paused'],
+  done: ['completed'],
+  error: ['failed', 'aborted'],
+}
+
+/** What the error of each kind of failure is made of, and its type. */
+const failureFields: Readonly<Record<Failure['kind'], Readonly<Record<string, string>>>> = {
+  step: { step: 'string', event: 'object', attempt: 'number' },
+  unhandled: { event: 'object' },
+  runTimeout: { timeoutMs: 'number' },
+  duplicateRequest: { requestId: 'string' },
+  requestTimeout: { event: 'object' },
+  stalled: {},
+  aborted: {},
+  error: {},
 }
 
 /** A part of a snapshot, and where it is. */
@@ -127,7 +159,7 @@ class Part {
     const list = this.raw(key)
     const path = this.part(key).#path
     if (!Array.isArray(list)) throw this.wrong(key, 'an array', list)
-    return list.map((item, at) => read(new Part(item, `${path}[${at}]`, this.#arriving)))
+    return Array.from(list, (item, at) => read(new Part(item, `${path}[${at}]`, this.#arriving)))
   }
 
   number(key: string): number {
@@ -137,6 +169,12 @@ class Part {
   asNumber(): number {
     if (typeof this.#value === 'number' && Number.isFinite(this.#value)) return this.#value
     throw this.#fail('a number', this.#value)
+  }
+
+  count(key: string): number {
+    const value = this.number(key)
+    if (Number.isInteger(value) && value >= 0) return value
+    throw this.wrong(key, 'a whole number', value)
   }
 
   text(key: string): string {
@@ -161,9 +199,25 @@ class Part {
     }
   }
 
+  /** The value itself. One that cannot be read here, for want of a class, is refused. */
+  value(how: (stored: Stored) => unknown = read): unknown {
+    const stored = this.stored()
+    try {
+      return how(stored)
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error
+      throw new SnapshotError(error.message, this.#path, { cause: error })
+    }
+  }
+
+  anyEvent(): AnyEvent {
+    const event = this.value()
+    if (isEvent(event)) return event
+    throw this.#fail('an event', event)
+  }
+
   event(): AnyEvent {
-    const event = read(this.stored())
-    if (!isEvent(event)) throw this.#fail('an event', event)
+    const event = this.anyEvent()
     if (!this.#arriving.types.has(event.type)) {
       throw new SnapshotError(
         `The snapshot holds an event of type "${event.type}" (${this.#path}), which no step of workflow "${this.#arriving.workflow}" accepts. Add a step for it, or rename or drop it in a migration: draft.renameEvent("${event.type}", …), draft.mapEvents("${event.type}", () => null).`,
@@ -187,9 +241,9 @@ class Part {
         `${this.#path}.step`,
       )
     }
-    return Object.assign(new Execution(this.number('id'), step, this.part('event').event()), {
-      attempt: this.number('attempt'),
-      sent: this.number('sent'),
+    return Object.assign(new Execution(this.count('id'), step, this.part('event').event()), {
+      attempt: this.count('attempt'),
+      sent: this.count('sent'),
       spent: this.raw('spent') === true,
       dueAt: this.optional('dueAt', (part) => part.asNumber()),
     })
@@ -241,16 +295,24 @@ class Part {
   }
 
   lost(): LostEntry {
-    return { key: this.text('key'), step: this.text('step'), at: this.number('at') }
+    const at = this.number('at')
+    if (Number.isNaN(new Date(at).getTime())) throw this.wrong('at', 'a time in milliseconds', at)
+    return { key: this.text('key'), step: this.text('step'), at }
   }
 
   failure(): Failure {
-    const event = this.optional('event', (part) => read(part.stored()))
-    const thrown = this.optional('thrown', (part) => read(part.stored()))
-    const fields = read(this.part('fields').stored())
+    const kind = this.oneOf('kind', Object.keys(failureFields) as Failure['kind'][])
+    const event = this.optional('event', (part) => part.anyEvent())
+    const thrown = this.optional('thrown', (part) => part.value())
+    const fields = this.part('fields').value()
+    for (const [name, type] of Object.entries(failureFields[kind])) {
+      const field: unknown = name === 'event' ? event : Reflect.get(Object(fields), name)
+      if (typeof field !== type)
+        throw this.wrong(name === 'event' ? 'event' : 'fields', `a failure with \`${name}\``, field)
+    }
     return {
       ...(fields as object),
-      kind: this.text('kind'),
+      kind,
       event,
       request: event,
       cause: thrown,

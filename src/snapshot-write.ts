@@ -4,6 +4,7 @@ import { type PersistedValue, persist, refusalOf, type Stored, store } from './c
 import { SessionNotSerializableError } from './errors.ts'
 import type { AnyEvent } from './event.ts'
 import { storeFailure } from './failure.ts'
+import { originOf } from './origin.ts'
 import type { LostEntry, SessionEntry, SessionPausePolicy } from './session.ts'
 import type { PersistedEntry, PersistedFailure, PersistedTimer, SnapshotContext, WorkflowSnapshot } from './snapshot.ts'
 import { describeEntry } from './state-key.ts'
@@ -102,8 +103,10 @@ class Packer {
     const kept: [string, PersistedValue][] = []
     for (const [key, value] of entries) {
       const stored = value as Stored
-      if (this.#keeps(stored, describeEntry(key))) kept.push([key, persist(stored)])
-      else this.lostState.push({ key, step: '', at: Date.now() })
+      const { step, at } = originOf(stored) ?? { step: '', at: Date.now() }
+      const where = `${describeEntry(key)}${step === '' ? '' : ` (set by step "${step}")`}`
+      if (this.#keeps(stored, where)) kept.push([key, persist(stored)])
+      else this.lostState.push({ key, step, at })
     }
     return kept
   }
@@ -117,9 +120,10 @@ class Packer {
     const { classes } = this.#departing
     const stored = store(event, classes)
     if (refusalOf(stored) === undefined) return persist(stored)
-    const kept = Object.entries(event).filter(([field, value]) =>
-      this.#keeps(store(value, classes), `${where}, ${field},`),
-    )
+    const fields = Object.entries(event)
+    const kept = fields.filter(([field, value]) => this.#keeps(store(value, classes), `${where} (its field ${field})`))
+    // What is live is the event itself: an instance of a class, or one with a symbol as key.
+    if (kept.length === fields.length) this.#keeps(stored, where)
     return persist(store(Object.fromEntries(kept), classes))
   }
 

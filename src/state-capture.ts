@@ -1,24 +1,26 @@
 import { type Attempt, Change, type Writes } from '../machines/index.ts'
 import { BlazenState, declaredFields, metaOf } from './blazen-state.ts'
 import { type ClassRegistry, classOf } from './class-codec.ts'
-import { persist, read, type Stored, store, tierOf } from './codec.ts'
+import { isLive, persist, read, readOwn, type Stored, store, tierOf } from './codec.ts'
 import { BlazenStateError } from './errors.ts'
+import { noteOrigin, originOf } from './origin.ts'
 import { defineField } from './plain-data.ts'
 import { toEntryKey } from './state-key.ts'
-import { type Field, type FieldKind, hold, isHeldBy, pathText, pictures, StateObject, thaw } from './state-object.ts'
+import { type Field, type FieldKind, hold, isHeldBy, pathText, pictures, StateObject } from './state-object.ts'
+
+/** What the process of a run has to say. */
+interface Process {
+  readonly blueprint: { readonly classes: ClassRegistry }
+  now(): number
+}
 
 /**
  * Sets a BlazenState: writes the fields that have changed since this instance was last written, beside what others write
  * to the other fields. An instance that was not there before takes the place of what is there, whole.
  */
-export function setObject(
-  attempt: Attempt,
-  writes: Writes,
-  key: string,
-  instance: BlazenState,
-  classes: ClassRegistry,
-): void {
+export function setObject(attempt: Attempt, writes: Writes, key: string, instance: BlazenState, live: Process): void {
   const { state } = attempt.run
+  const { classes } = live.blueprint
   const entryKey = toEntryKey(key)
   const visible = objectIn(state.get(entryKey))
   const committed = objectIn(state.committed.get(entryKey))
@@ -29,6 +31,9 @@ export function setObject(
 
   const version = `${attempt.execution.id}.${attempt.number}.${++versionsMade}`
   const fields = capture(key, instance, classes, version, [base, visible, committed])
+  for (const { value } of fields.values())
+    if (isLive(value) && originOf(value) === undefined)
+      noteOrigin(value, { step: attempt.execution.step, at: live.now() })
   const object = createObject(key, {}, fields, instance, classes)
   if (base === undefined || visible === undefined) {
     state.write(writes, entryKey, object)
@@ -103,13 +108,13 @@ function merging(
 }
 
 /** Gives an instance the fields that others have written. */
-function adopt(instance: BlazenState, { fields, classes }: StateObject, own: ReadonlyMap<string, Field>): void {
+function adopt(instance: BlazenState, { fields }: StateObject, own: ReadonlyMap<string, Field>): void {
   for (const [text, { kind, path, value }] of fields) {
     if (kind === 'state' || own.get(text) === fields.get(text)) continue
     let owner: unknown = instance
     for (const name of path.slice(0, -1)) owner = Reflect.get(Object(owner), name)
     const name = path.at(-1)
-    if (owner instanceof BlazenState && name !== undefined) defineField(owner, name, thaw(value, classes))
+    if (owner instanceof BlazenState && name !== undefined) defineField(owner, name, readOwn(value))
   }
 }
 

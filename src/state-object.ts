@@ -1,11 +1,10 @@
 import { type Attempt, type Composite, parts } from '../machines/index.ts'
 import { type BlazenState, constructState, declaredFields, metaOf } from './blazen-state.ts'
 import type { ClassRegistry } from './class-codec.ts'
-import { Box, type PersistedValue, read, type Stored, tierOf } from './codec.ts'
+import { Box, type PersistedValue, readOwn, type Stored } from './codec.ts'
 import type { BlazenStateError } from './errors.ts'
 import { defineField } from './plain-data.ts'
 import { toFieldKey } from './state-key.ts'
-import { giveCopy } from './value-copy.ts'
 
 /** Where a field's value is: in its entry, in a field store, or in entries of its own, as a state in a state has. */
 export type FieldKind = 'value' | 'store' | 'state'
@@ -102,13 +101,6 @@ function isTainted(instance: BlazenState): boolean {
   return false
 }
 
-/** A value for an instance to have as its own: nothing of it is frozen. */
-export function thaw(stored: Stored, classes: ClassRegistry): unknown {
-  const value = read(stored)
-  const tier = tierOf(stored)
-  return tier === 'live' || tier === 'bytes' ? value : giveCopy(value, classes, false)
-}
-
 /** Whether a field that was kept is one that the class has no more. */
 export function isRemoved(name: string, { class: className, extra }: Head, prototype: object, key: string): boolean {
   return !extra.includes(name) && !declaredFields(prototype, { key, className }).has(name)
@@ -116,7 +108,7 @@ export function isRemoved(name: string, { class: className, extra }: Head, proto
 
 /** The instance again, from its fields; the transient ones are those of the instance before. */
 function build(object: StateObject, path: readonly string[], before: object | undefined): BlazenState {
-  const { key, classes } = object
+  const { key } = object
   const head = headOf(object, path)
   const prototype = object.fields.get(pathText(path))?.prototype ?? Object.prototype
   const instance = constructState(prototype, { key, className: head.class })
@@ -126,7 +118,7 @@ function build(object: StateObject, path: readonly string[], before: object | un
     if (field === undefined || isRemoved(name, head, prototype, key)) continue
     const part = before === undefined ? undefined : Reflect.get(before, name)
     const inner = typeof part === 'object' && part !== null ? part : undefined
-    defineField(instance, name, kind === 'state' ? build(object, at, inner) : thaw(field.value, classes))
+    defineField(instance, name, kind === 'state' ? build(object, at, inner) : readOwn(field.value))
   }
   for (const name of metaOf(prototype).transient ?? [])
     defineField(instance, name, before === undefined ? null : (Reflect.get(before, name) ?? null))

@@ -1,21 +1,12 @@
 import { type BlazenState, constructState, metaOf } from './blazen-state.ts'
 import type { ClassRegistry } from './class-codec.ts'
-import { read, type Stored, store } from './codec.ts'
+import { read, readOwn, type Stored, store } from './codec.ts'
 import { messageOf } from './codec-error.ts'
 import { BlazenStateError } from './errors.ts'
 import type { FieldContext } from './field-store.ts'
 import { defineField } from './plain-data.ts'
 import { toFieldKey } from './state-key.ts'
-import {
-  type Field,
-  type FieldKind,
-  type Head,
-  headOf,
-  isRemoved,
-  pathText,
-  StateObject,
-  thaw,
-} from './state-object.ts'
+import { type Field, type FieldKind, type Head, headOf, isRemoved, pathText, StateObject } from './state-object.ts'
 
 /** An object out of a snapshot; its fields are entries of the same state, see {@link gatherFields}. */
 export function reviveObject(key: string, head: Stored, classes: ClassRegistry): StateObject {
@@ -105,7 +96,7 @@ async function rebuildAt(
     // A live value that was dropped is gone as a transient one is.
     if (field === undefined) return defineField(instance, name, null)
     if (kind === 'state') return defineField(instance, name, await rebuildAt(object, at, run))
-    if (kind === 'value') return defineField(instance, name, thaw(field.value, classes))
+    if (kind === 'value') return defineField(instance, name, readOwn(field.value))
     const value = await load(object, field, prototype, run)
     fields.set(pathText(at), { ...field, value: store(value, classes) })
     defineField(instance, name, value)

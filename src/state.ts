@@ -1,16 +1,43 @@
-import { enableMapSet, produce } from 'immer'
+import { enableMapSet, Immer, isDraftable } from 'immer'
 import { type Attempt, deleted, Writes } from '../machines/index.ts'
 import { BlazenState } from './blazen-state.ts'
-import { read, type Stored, store } from './codec.ts'
+import { isLive, read, type Stored, store } from './codec.ts'
 import { BlazenError, SessionEntryLostError } from './errors.ts'
 import { LiveRun } from './live-run.ts'
 import { createNamespace, type Namespace, type Values } from './namespace.ts'
+import { noteOrigin } from './origin.ts'
 import { setObject } from './state-capture.ts'
 import { toEntryKey, toUserKey } from './state-key.ts'
 import { hold, StateObject } from './state-object.ts'
 
+/**
+ * A value as it comes out of state: what is plain data is frozen, all the way down. Maps, sets, dates, bytes and errors
+ * are copies of one's own, and a `BlazenState` is the very instance.
+ */
+export type Frozen<Value> = unknown extends Value
+  ? Value
+  : Value extends Primitive | Copied | BlazenState
+    ? Value
+    : { readonly [Key in keyof Value]: Frozen<Value[Key]> }
+
+type Primitive = string | number | bigint | boolean | symbol | null | undefined
+type Copied =
+  | ((...args: never) => unknown)
+  | ReadonlyMap<unknown, unknown>
+  | ReadonlySet<unknown>
+  | Date
+  | RegExp
+  | URL
+  | Error
+  | ArrayBuffer
+  | ArrayBufferView
+
+/** State by property: read frozen, written whole. */
+export type StateProperties<State extends object> = { -readonly [Key in keyof State]: Frozen<State[Key]> }
+
 /** Durable values by key, by the words of `Map`, and a way to change one. */
-export interface StateNamespace<State extends object = Record<string, unknown>> extends Namespace<State> {
+export interface StateNamespace<State extends object = Record<string, unknown>>
+  extends Namespace<StateProperties<State>> {
   /**
    * Changes a value with an Immer recipe: change the draft, or return the next value. Atomic: other steps may change
    * the same value at the same time, and nothing is lost. The recipe has to be pure, since it runs again when the step
@@ -56,24 +83,21 @@ export class AttemptState implements Values {
   set(key: string, value: unknown): void {
     const attempt = this.#check()
     const { run } = attempt
-    const { classes } = LiveRun.of(run).blueprint
-    if (value instanceof BlazenState) setObject(attempt, this.#writes, key, value, classes)
-    else run.state.write(this.#writes, toEntryKey(key), store(value, classes))
+    if (value instanceof BlazenState) setObject(attempt, this.#writes, key, value, LiveRun.of(run))
+    else run.state.write(this.#writes, toEntryKey(key), this.#store(value))
   }
 
   update(key: string, recipe: Recipe<unknown>): void {
     const { run } = this.#check()
-    const { classes } = LiveRun.of(run).blueprint
-    enableMapSet()
-    const apply = (before: unknown) => {
-      const after = before instanceof StateObject ? before.read() : produce(read(before as Stored), recipe)
-      if (!(after instanceof BlazenState)) return store(after, classes)
-      throw new BlazenError(
-        'state_update',
-        `ctx.state.update("${key}"): a BlazenState is no value that a recipe changes. Change its fields and set it: const s = ctx.get("${key}"); …; ctx.set("${key}", s).`,
-      )
-    }
     const entryKey = toEntryKey(key)
+    // On a value that nobody else has changed meanwhile, the recipe runs once.
+    let last: { readonly before: unknown; readonly after: Stored } | undefined
+    const apply = (before: unknown) => {
+      if (last === undefined || !Object.is(last.before, before)) {
+        last = { before, after: this.#store(changeValue(key, before as Stored, recipe)) }
+      }
+      return last.after
+    }
     // Run once here, so that a recipe that throws does so where it was written.
     apply(run.state.get(entryKey))
     run.state.change(this.#writes, entryKey, apply)
@@ -94,13 +118,55 @@ export class AttemptState implements Values {
     }
   }
 
+  #store(value: unknown): Stored {
+    const { run, execution } = this.#attempt
+    const live = LiveRun.of(run)
+    const stored = store(value, live.blueprint.classes)
+    if (isLive(stored)) noteOrigin(stored, { step: execution.step, at: live.now() })
+    return stored
+  }
+
   get #writes(): Writes {
     this.#attempt.writes ??= new Writes()
     return this.#attempt.writes
   }
 }
 
-export function createStateNamespace<State extends object>(state: AttemptState): StateNamespace<State> & State {
+let immer: Immer | undefined
+
+/** An Immer that freezes nothing: it would freeze what the caller puts into a draft, and give Maps and Sets fields of their own. */
+function drafts(): Immer {
+  if (immer !== undefined) return immer
+  enableMapSet()
+  return (immer = new Immer({ autoFreeze: false }))
+}
+
+function changeValue(key: string, before: Stored, recipe: Recipe<unknown>): unknown {
+  const after = before instanceof StateObject ? before.read() : applyRecipe(key, before, recipe)
+  if (!(after instanceof BlazenState)) return after
+  throw new BlazenError(
+    'state_update',
+    `ctx.state.update("${key}"): a BlazenState is no value that a recipe changes. Change its fields and set it: const s = ctx.get("${key}"); …; ctx.set("${key}", s).`,
+  )
+}
+
+/** What Immer makes no draft of (bytes, dates, instances of classes) the recipe gets as a copy of its own. */
+function applyRecipe(key: string, before: Stored, recipe: Recipe<unknown>): unknown {
+  const value = read(before)
+  if (typeof value !== 'object' || value === null || isDraftable(value)) return drafts().produce(value, recipe)
+  if (isLive(before)) {
+    throw new BlazenError(
+      'state_update',
+      `ctx.state "${key}" holds a live value, of which there is no copy to change. Change the object itself: ctx.state.get("${key}").`,
+    )
+  }
+  const next = recipe(value)
+  return next === undefined ? value : next
+}
+
+export function createStateNamespace<State extends object>(
+  state: AttemptState,
+): StateNamespace<State> & StateProperties<State> {
   const update = (key: string, recipe: Recipe<unknown>) => state.update(key, recipe)
-  return createNamespace<State>(state, 'ctx.state', { update }) as StateNamespace<State> & State
+  return createNamespace<State>(state, 'ctx.state', { update }) as StateNamespace<State> & StateProperties<State>
 }

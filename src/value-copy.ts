@@ -60,7 +60,7 @@ export function takeCopy(value: unknown, classes: ClassRegistry): Copy | { reado
  * @param freezes - whether the plain parts of the copy are frozen
  */
 export function giveCopy(value: unknown, classes: ClassRegistry, freezes = true): unknown {
-  for (let copier = new ValueCopier(classes, true, noBuffers, freezes); ; ) {
+  for (let copier = new ValueCopier(classes, true, freezes); ; ) {
     try {
       return copier.take(value).value
     } catch (thrown) {
@@ -100,8 +100,9 @@ class ValueCopier implements Walk {
     private readonly classes: ClassRegistry,
     /** Whether the copy is for a reader, with instances in the place of what was encoded. */
     private readonly decodes: boolean,
-    private readonly wholeBuffers: ReadonlySet<ArrayBufferLike> = noBuffers,
+    /** Whether nobody may change the copy. */
     private readonly freezes = true,
+    private readonly wholeBuffers: ReadonlySet<ArrayBufferLike> = noBuffers,
   ) {}
 
   take(value: unknown): Copy {
@@ -111,8 +112,7 @@ class ValueCopier implements Walk {
   /** Another copier, where the first one found a buffer too late that is in the value as a whole. */
   nextFor(thrown: unknown): ValueCopier | undefined {
     if (!(thrown instanceof NeedsWholeBuffer)) return undefined
-    const whole = new Set([...this.wholeBuffers, thrown.buffer])
-    return new ValueCopier(this.classes, this.decodes, whole, this.freezes)
+    return new ValueCopier(this.classes, this.decodes, this.freezes, new Set([...this.wholeBuffers, thrown.buffer]))
   }
 
   isWhole(buffer: ArrayBufferLike): boolean {
@@ -216,14 +216,14 @@ class ValueCopier implements Walk {
       if (key === '__proto__') defineField(copy, key, item)
       else copy[key] = item
     }
-    return this.freezes ? Object.freeze(copy) : copy
+    return this.finish(copy)
   }
 
   /** The prototype of an instance may have setters, which are not for us to run. */
   private copyFields(source: object, copy: object): object {
     this.remember(source, copy)
     for (const key of this.fieldsOf(source)) defineField(copy, key, this.copyField(source, key))
-    return this.freezes ? Object.freeze(copy) : copy
+    return this.finish(copy)
   }
 
   private copyField(source: object, key: string | number): unknown {
@@ -232,6 +232,10 @@ class ValueCopier implements Walk {
     if (value === undefined && Object.getOwnPropertyDescriptor(source, key)?.set !== undefined)
       throw this.refuseAt(key, 'a setter')
     return this.copyAt(key, value)
+  }
+
+  private finish<Made extends object>(copy: Made): Made {
+    return this.freezes ? Object.freeze(copy) : copy
   }
 
   private fieldsOf(source: object): readonly string[] {
@@ -262,7 +266,7 @@ class ValueCopier implements Walk {
       return this.copySparseArray(source, keys)
     const copy = this.remember(source, new Array<unknown>(length))
     for (let index = 0; index < length; index++) copy[index] = this.copyField(source, index)
-    return this.freezes ? Object.freeze(copy) : copy
+    return this.finish(copy)
   }
 
   private copySparseArray(source: readonly unknown[], keys: readonly string[]): unknown {
@@ -273,7 +277,7 @@ class ValueCopier implements Walk {
       if (String(index >>> 0) !== key || index >= source.length) throw this.refuseAt(key, 'a field on an array')
       copy[index] = this.copyField(source, index)
     }
-    return this.freezes ? Object.freeze(copy) : copy
+    return this.finish(copy)
   }
 
   private copyInstance(source: object, prototype: object): unknown {

@@ -1,6 +1,6 @@
 import { createActor } from 'xstate'
 import type { WorkflowMachine } from '../machines/index.ts'
-import { type Compiled, compile, RunInput, readSnapshot, toStartEvent } from './compile.ts'
+import { type Compiled, compile, RunInput, readSnapshot } from './compile.ts'
 import type { StepContext } from './context.ts'
 import type { NamedStep, Step, StepOptions, WorkflowDefinition, WorkflowOptions } from './definition.ts'
 import { type Duration, toMs } from './duration.ts'
@@ -9,6 +9,7 @@ import { WorkflowHandler } from './handler.ts'
 import type { OnInput } from './live-run.ts'
 import type { InputOf, OutputOf, Schema } from './schema.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
+import { toStartEvent } from './start-event.ts'
 import type { Accepted, Fits, Returnable, StepReturn } from './step.ts'
 import type { Checked, ExternalWire, Problems, ResultOf, WiresOf } from './wire.ts'
 
@@ -113,15 +114,15 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
    *
    * @throws DefinitionError with everything that is wrong with the workflow.
    */
-  get machine(): WorkflowMachine<Input, Result> {
-    return this.#compile().machine as WorkflowMachine<Input, Result>
+  get machine(): Checked<Problems<Wires>, WorkflowMachine<Input, Result>> {
+    return this.#compile().machine as Checked<Problems<Wires>, WorkflowMachine<Input, Result>>
   }
 
   /**
    * Starts a run and returns at once.
    *
    * @throws DefinitionError with everything that is wrong with the workflow; EventValidationError for an input that
-   * does not fit; BlazenError (`invalid_option`).
+   * does not fit; StateValidationError for a `state` schema without a beginning; BlazenError (`invalid_option`).
    */
   run(
     this: Checked<Problems<Wires>, Workflow<Input, Start, Result, State, Wires>>,
@@ -131,10 +132,13 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
     input?: unknown,
     { runId = crypto.randomUUID(), signal, timeout, onInput }: RunOptions = {},
   ): WorkflowHandler<Result> {
-    const { machine } = this
+    const { machine } = this.#compile()
     const start = toStartEvent(this.#definition, input)
     const timeoutMs = timeout === undefined ? undefined : toMs(timeout, 'run: timeout')
     const actor = createActor(machine, { input: new RunInput(runId, start, timeoutMs, onInput, signal) as never })
+    // XState keeps what the beginning threw, to tell it globally at the start.
+    const { status, error } = actor.getSnapshot()
+    if (status === 'error') throw error
     actor.start()
     const handler = new WorkflowHandler<Result>(actor)
     if (signal !== undefined) abortOn(signal, handler)
@@ -161,7 +165,7 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
     actor.start()
     const handler = new WorkflowHandler<Result>(actor)
     if (signal !== undefined) abortOn(signal, handler)
-    actor.send({ type: 'blazen.resume' })
+    if (handler.status === 'paused') actor.send({ type: 'blazen.resume' })
     return handler
   }
 

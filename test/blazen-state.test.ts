@@ -825,7 +825,7 @@ describe('out of a snapshot', () => {
     }
     const handler = twoParts((ctx) => ctx.set('state', new Live()), () => {}, [Live]).run()
     await turns()
-    expect(String(await rejection(handler.pause()))).toContain('field "socket" of ctx.state "state" holds a function')
+    expect(String(await rejection(handler.pause()))).toContain('field "socket" of ctx.state "state" (set by step "first") holds a function')
     handler.abort()
   })
 

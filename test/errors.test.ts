@@ -28,7 +28,7 @@ describe('an error class', () => {
     StepTimeoutError: [new library.StepTimeoutError('s', event, 1, 5), 'step_timeout'],
     RunTimeoutError: [new library.RunTimeoutError('r', 5), 'run_timeout'],
     RunAbortedError: [new library.RunAbortedError('r', 'why'), 'run_aborted'],
-    StalledError: [new library.StalledError('r', []), 'stalled'],
+    StalledError: [new library.StalledError('r', 'w', undefined, []), 'stalled'],
     InputRequestError: [new library.InputRequestError('m', 'q'), 'input_request'],
     RunFinishedError: [new library.RunFinishedError('r', 'failed'), 'run_finished'],
     RunOwnershipLostError: [new library.RunOwnershipLostError('r'), 'run_ownership_lost'],

@@ -15,7 +15,10 @@ import * as humanInTheLoop from '../examples/05-human-in-the-loop.ts'
 import * as streaming from '../examples/06-streaming.ts'
 import * as aborting from '../examples/07-aborting.ts'
 import * as workflowAsActor from '../examples/08-workflow-as-actor.ts'
+import * as stateAndSession from '../examples/09-state-and-session.ts'
+import * as pauseAndResume from '../examples/10-pause-and-resume.ts'
 import * as blazenState from '../examples/11-blazen-state.ts'
+import * as versionsAndMigration from '../examples/12-versions-and-migration.ts'
 import { defineDigestWorkflow } from '../examples/document-digest/digest-workflow.ts'
 
 const folder = fileURLToPath(new URL('../examples', import.meta.url))
@@ -88,12 +91,38 @@ const examples = [
     ],
   },
   {
+    name: '09-state-and-session',
+    main: stateAndSession.main,
+    prints: ['closing, with 3 rows', 'tea: 9.75 EUR', 'coffee: 7 EUR', 'dearest: coffee'],
+  },
+  {
+    name: '10-pause-and-resume',
+    main: pauseAndResume.main,
+    prints: [
+      'process 1: page 1',
+      'process 1: page 2',
+      'process 1: paused',
+      'process 2: page 3',
+      'process 2: page 4',
+      'process 2: completed, the longest word is "torrential"',
+    ],
+  },
+  {
     name: '11-blazen-state',
     main: blazenState.main,
     prints: [
       'in the snapshot: "class":"Training" and less than 2 kB: true',
       'weights: 3.00, 2.00',
       'logged: 100 epochs, the last one "epoch 100"',
+    ],
+  },
+  {
+    name: '12-versions-and-migration',
+    main: versionsAndMigration.main,
+    prints: [
+      'stored: version 1, in step "charge"',
+      'resumed: 450 cents billed, 450 in the state',
+      'refused: The snapshot is of version "1" of workflow "shop", which is at version "2", and no migration leads from the one to the other. Add one: migrate: { "1": (draft) => { … } }.',
     ],
   },
 ]
@@ -105,10 +134,10 @@ test('every example is in this test', async () => {
   expect(examples.map(({ name }) => `${name}.ts`)).toEqual(files)
 })
 
-test.each(examples)('$name prints what it says', async ({ main, prints }) => {
+test.each(examples)('$name prints what it says', { timeout: 30_000 }, async ({ main, prints }) => {
   const log = vi.spyOn(console, 'log').mockImplementation(() => {})
   await main()
-  expect(log.mock.calls.map((line) => line.join(' '))).toEqual(prints)
+  expect(log.mock.calls.flatMap((line) => line.join(' ').split('\n'))).toEqual(prints)
 })
 
 test.each([
@@ -211,6 +240,24 @@ describe('with XState alone', () => {
     expect(context.offer).toBe(20)
   })
 
+  test('state and session', async () => {
+    vi.spyOn(console, 'log').mockImplementation(() => {})
+    const { bookkeeper, shopping } = stateAndSession
+    const alone = createActor(bookkeeper.machine, { input: shopping }).start()
+    expect(await toPromise(alone)).toEqual(await bookkeeper.run(shopping).result())
+  })
+
+  test('pause and resume', async () => {
+    const { reader, book } = pauseAndResume
+    const first = createActor(reader.machine, { input: { book } }).start()
+    const read = new Promise((resolve) => first.on('Read', resolve))
+    await read
+    const stored = JSON.stringify(first.getPersistedSnapshot())
+    first.stop()
+    const alone = createActor(reader.machine, { snapshot: JSON.parse(stored), input: { book } }).start()
+    expect(await toPromise(alone)).toBe(await reader.run({ book }).result())
+  })
+
   test('a state that is an object', async () => {
     const { trainer } = blazenState
     const temporary = await mkdtemp(join(tmpdir(), 'trainer-'))
@@ -221,6 +268,16 @@ describe('with XState alone', () => {
     } finally {
       await rm(temporary, { recursive: true })
     }
+  })
+
+  test('versions and migration', async () => {
+    const { version1, version2 } = versionsAndMigration
+    const old = createActor(version1.machine, { input: { item: 'coffee' } }).start()
+    await new Promise((resolve) => old.on('Charging', resolve))
+    const stored = JSON.stringify(old.getPersistedSnapshot())
+    old.stop()
+    const alone = createActor(version2.machine, { snapshot: JSON.parse(stored), input: { item: 'coffee' } }).start()
+    expect(await toPromise(alone)).toBe(await version2.run({ item: 'coffee' }).result())
   })
 
   test('document digest', async () => {

@@ -1,7 +1,10 @@
+import { readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { findBlocks, testDocuments } from './markdown-blocks.ts'
 
-testDocuments(['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'])
+const guides = readdirSync(new URL('../docs', import.meta.url)).filter((file) => file.endsWith('.md'))
+
+testDocuments(['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...guides.map((file) => `docs/${file}`)])
 
 test('a block keeps the line numbers of its document, and what it prints', () => {
   const markdown = `# Title
