@@ -177,7 +177,7 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowMachine {
       }),
       stall: assign(({ context, self }) => {
         const run = ownedBy(context.run, self)
-        run.failure = { kind: 'stalled' }
+        run.failure = { kind: 'stalled', step: run.lastStep }
         return { run }
       }),
       armTimers: ({ context, self }) => armAll(self, context.run),

@@ -321,7 +321,7 @@ function schemasOf({ steps, options }: WorkflowDefinition): ReadonlyMap<string, 
 }
 
 /** The class that tells of a failure. */
-function toError(failure: Failure, { id, collections, lastStep }: Run, { name, accepted }: Blueprint): unknown {
+function toError(failure: Failure, { id, collections }: Run, { name, accepted }: Blueprint): unknown {
   switch (failure.kind) {
     case 'step':
       return new StepFailedError(failure.step, failure.event, failure.attempt, failure.cause)
@@ -345,7 +345,7 @@ function toError(failure: Failure, { id, collections, lastStep }: Run, { name, a
       return new StalledError(
         id,
         name,
-        lastStep,
+        failure.step,
         [...collections].map(([type, { length }]) => `Collected so far: ${length} of "${type}".`),
       )
     case 'error':
