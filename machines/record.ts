@@ -8,7 +8,8 @@ export type Failure =
   | { kind: 'unhandled'; event: RoutedEvent; step: string | undefined }
   | { kind: 'duplicateRequest'; requestId: string }
   | { kind: 'requestTimeout'; request: InputRequest }
-  | { kind: 'stalled' }
+  /** `step` is the one that settled last. */
+  | { kind: 'stalled'; step: string | undefined }
   | { kind: 'aborted'; reason: unknown }
   /** An error that is complete as it is. */
   | { kind: 'error'; error: unknown }

@@ -115,9 +115,8 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowMachine {
         enqueue.assign({ run })
         const request = timer.requestId === undefined ? undefined : run.requests.get(timer.requestId)
         if (timer.event !== undefined) enqueue.raise(routable(timer.event, undefined))
-        // What an answer leads to is routed before anybody asks whether there is anything left to do.
-        if (request !== undefined) enqueue.raise(config.expire(request))
-        else enqueue.raise({ type: 'blazen.check' })
+        // The answer checks when it has been routed; before that, the run would look as if nothing were left.
+        enqueue.raise(request === undefined ? { type: 'blazen.check' } : config.expire(request))
       }),
       ask: enqueueActions(({ context, event, self, enqueue }) => {
         const request = event as InputRequest
@@ -179,7 +178,7 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowMachine {
       }),
       stall: assign(({ context, self }) => {
         const run = ownedBy(context.run, self)
-        run.failure = { kind: 'stalled' }
+        run.failure = { kind: 'stalled', step: run.lastStep }
         return { run }
       }),
       armTimers: ({ context, self }) => armAll(self, context.run),

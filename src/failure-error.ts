@@ -10,7 +10,7 @@ import {
 import type { Blueprint } from './live-run.ts'
 
 /** The class that tells of a failure. */
-export function toError(failure: Failure, { id, collections, lastStep }: Run, { name, accepted }: Blueprint): unknown {
+export function toError(failure: Failure, { id, collections }: Run, { name, accepted }: Blueprint): unknown {
   switch (failure.kind) {
     case 'step':
       return new StepFailedError(failure.step, failure.event, failure.attempt, failure.cause)
@@ -34,7 +34,7 @@ export function toError(failure: Failure, { id, collections, lastStep }: Run, { 
       return new StalledError(
         id,
         name,
-        lastStep,
+        failure.step,
         [...collections].map(([type, { length }]) => `Collected so far: ${length} of "${type}".`),
       )
     case 'error':

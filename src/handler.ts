@@ -2,6 +2,7 @@ import type { AnyActorRef } from 'xstate'
 import { fail, type InputRequest, type Paused, type Run, responseType } from '../machines/index.ts'
 import type { SendOptions } from './context.ts'
 import {
+  BlazenError,
   EventValidationError,
   InputRequestError,
   RunAbortedError,
@@ -128,7 +129,8 @@ export class WorkflowHandler<Result = unknown> {
    * what they return is kept until the run resumes; with `inFlight: 'abort'` they are aborted and run again then.
    * A run that is paused gives its snapshot again.
    *
-   * @throws RunFinishedError if the run has ended, or ends before it is paused; SessionNotSerializableError if the
+   * @throws RunFinishedError if the run has ended, or ends before it is paused; BlazenError (`pause_undone`) if it is
+   * resumed before; SessionNotSerializableError if the
    * `sessionPausePolicy` refuses: then the run goes on.
    */
   async pause({ inFlight = 'wait' }: PauseOptions = {}): Promise<WorkflowSnapshot> {
@@ -136,9 +138,15 @@ export class WorkflowHandler<Result = unknown> {
     this.actor.send({ type: 'blazen.pause', inFlight } satisfies Paused)
     const status = await this.#reach((status) => status !== 'pausing')
     if (ended.has(status)) throw new RunFinishedError(this.runId, status)
+    if (status !== 'paused') {
+      throw new BlazenError(
+        'pause_undone',
+        `Run ${this.runId} was resumed before it had paused, and goes on. Pause it again for a snapshot.`,
+      )
+    }
     try {
       const snapshot = this.snapshot()
-      if (this.status === 'paused') pausedRuns.set(this.runId, this.#live)
+      pausedRuns.set(this.runId, this.#live)
       return snapshot
     } catch (error) {
       this.actor.send({ type: 'blazen.resume' })

@@ -3,7 +3,8 @@ import { type PersistedValue, persist, read, revive, store } from './codec.ts'
 import { SnapshotError } from './errors.ts'
 import { type AnyEvent, isEvent } from './event.ts'
 import { createNamespace, type Namespace } from './namespace.ts'
-import type { SnapshotContext, WorkflowSnapshot } from './snapshot.ts'
+
+import type { PersistedCollected, SnapshotContext, WorkflowSnapshot } from './snapshot.ts'
 import { ownerOf, toEntryKey, toFieldKey, toUserKey } from './state-key.ts'
 import { isHead } from './state-rebuild.ts'
 
@@ -143,7 +144,15 @@ function createDraft(raw: RawSnapshot, classes: ClassRegistry): SnapshotDraft {
     },
     renameEvent: (from, to) => {
       changeEvents((event) => (event.type === from ? { ...event, type: to } : event))
-      context.collections = context.collections.map(([type, collected]) => [type === from ? to : type, collected])
+      const byType = new Map<string, PersistedCollected[]>()
+      for (const [type, collected] of context.collections) {
+        const key = type === from ? to : type
+        byType.set(
+          key,
+          [...(byType.get(key) ?? []), ...collected].sort((a, b) => a.by - b.by),
+        )
+      }
+      context.collections = [...byType]
     },
     mapEvents: (type, change) => changeEvents((event) => (event.type === type ? change(event) : event)),
   }

@@ -16,6 +16,7 @@ import {
 } from 'blazen-xstate'
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import { createActor } from 'xstate'
+import { z } from 'zod'
 import { runInProcess } from './child-process.ts'
 import { createGate, rejection, turns } from './waiting.ts'
 
@@ -825,7 +826,9 @@ describe('out of a snapshot', () => {
     }
     const handler = twoParts((ctx) => ctx.set('state', new Live()), () => {}, [Live]).run()
     await turns()
-    expect(String(await rejection(handler.pause()))).toContain('field "socket" of ctx.state "state" (set by step "first") holds a function')
+    expect(String(await rejection(handler.pause()))).toContain(
+      'field "socket" of ctx.state "state" (set by step "first") holds a function',
+    )
     handler.abort()
   })
 
@@ -1010,4 +1013,81 @@ test('a default of the declared state may be one', async () => {
     })
     .run()
   expect(await handler.result()).toEqual({ before: ['save state.weights'], weights: 2, keys: ['state'] })
+})
+
+test('a key that the declared state has got since is there when a run with objects resumes', async () => {
+  const { store, calls } = createStore()
+  class Old extends BlazenState {
+    count = 0
+  }
+  class Added extends BlazenState {
+    static override meta = { storeBy: { weights: store } }
+    weights = 1
+  }
+  const build = <State extends z.ZodType<object>>(state: State) =>
+    workflow('grown', { state, classes: [Old, Added], idle: 'wait', external: Next }).step(
+      'begin',
+      { accepts: StartEvent },
+      () => null,
+    )
+  const State = z.object({ old: z.instanceof(Old).default(() => new Old()) })
+  const first = build(State)
+    .step('next', { accepts: Next }, () => null)
+    .run()
+  await turns()
+  const snapshot: WorkflowSnapshot = JSON.parse(JSON.stringify(await first.pause()))
+  first.abort()
+  const grown = State.extend({ text: z.string().default('new'), added: z.instanceof(Added).default(() => new Added()) })
+  const resumed = build(grown)
+    .step('next', { accepts: Next }, (_event, { state }) => {
+      return StopEvent({ result: [state.text, state.added.weights, state.old.count, [...state.keys()]] })
+    })
+    .resume(snapshot)
+  await resumed.sendEvent(Next())
+  expect(await resumed.result()).toEqual(['new', 1, 0, ['old', 'text', 'added']])
+  expect(calls).toEqual(['save added.weights'])
+})
+
+test('a live field that was dropped does not come back where a migration has replaced its object', async () => {
+  class Live extends BlazenState {
+    count = 3
+    socket: (() => void) | null = () => {}
+  }
+  const build = (version: string) =>
+    workflow('replaced', {
+      version,
+      sessionPausePolicy: version === '1' ? 'warn_drop' : 'pickle_or_error',
+      classes: [Live],
+      idle: 'wait',
+      external: Next,
+      migrate: version === '1' ? {} : { '1': ({ state }) => void state.set('state', 'a text') },
+    })
+      .step('begin', { accepts: StartEvent }, (_event, ctx) => ctx.set('state', new Live()))
+      .step('next', { accepts: Next }, (_event, ctx) => StopEvent({ result: ctx.get('state') }))
+  const first = build('1').run()
+  await turns()
+  const resumed = build('2').resume(await first.pause())
+  await resumed.pause()
+  resumed.resume()
+  await resumed.sendEvent(Next())
+  expect(await resumed.result()).toBe('a text')
+})
+
+test('is not readonly where state comes out frozen, with a restore or without', () => {
+  class Inner extends BlazenState {
+    list: string[] = []
+  }
+  interface State {
+    plain: { list: string[] }
+    inner: Inner
+    maybe: Inner | null
+    optional: { restore?(): void; list: string[] }
+  }
+  workflow('types', { state: typeOnly<State>() }).step('begin', { accepts: StartEvent }, (_event, ctx) => {
+    expectTypeOf(ctx.state.inner).toEqualTypeOf<Inner>()
+    expectTypeOf(ctx.state.maybe).toEqualTypeOf<Inner | null>()
+    expectTypeOf(ctx.state.plain).toEqualTypeOf<{ readonly list: readonly string[] }>()
+    expectTypeOf(ctx.state.optional.list).toEqualTypeOf<readonly string[]>()
+    return StopEvent({ result: 0 })
+  })
 })

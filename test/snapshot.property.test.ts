@@ -89,7 +89,7 @@ function build({ tasks, backoffMs, concurrency }: Plan, clock: SimulatedClock, o
       ctx.set(`answer to ${id}`, response)
       return done(id, 'answered')
     })
-    .step('piece', { accepts: Piece }, async ({ id, piece }, ctx) => {
+    .step('piece', { accepts: Piece }, async ({ piece }, ctx) => {
       onStart(ctx.executionId)
       await sleep(piece * tickMs)
       const pieces = ctx.collect(Piece, 2)

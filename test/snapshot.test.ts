@@ -244,7 +244,7 @@ describe('live values in pending events', () => {
     const error = await rejection(handler.pause({ inFlight: 'abort' }))
     expect(error).toBeInstanceOf(SessionNotSerializableError)
     expect((error as SessionNotSerializableError).entries).toMatchObject([
-      { where: expect.stringContaining('"Live" of step "live", fn') },
+      { where: expect.stringContaining('"Live" of step "live" (its field fn)') },
     ])
     await turns()
     expect(handler.status).toBe('running')
