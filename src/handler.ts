@@ -29,7 +29,7 @@ export interface PauseOptions {
 }
 
 /**
- * Steers one run. Nothing consumes it: any number of callers may await the result while others answer or abort.
+ * Steers one run. Any number of callers may use it at once: await the result, read the stream, answer, pause, abort.
  * Losing it does not end the run.
  */
 export class WorkflowHandler<Result = unknown> {

@@ -49,9 +49,9 @@ function printResult({ summary, markdownPath, jsonPath }: DigestResult): void {
   const { documents, words, links, brokenLinks, codeBlocks, unreadable } = summary.totals
   const count = (value: number): string => value.toLocaleString('en')
   console.log(
-    `${count(documents)} documents, ${count(words)} words, ${count(codeBlocks)} code blocks, ${count(links)} links`,
+    `${count(documents)} ${documents === 1 ? 'document' : 'documents'}, ${count(words)} words, ${count(codeBlocks)} code blocks, ${count(links)} links`,
   )
-  console.log(`${count(brokenLinks)} broken relative links in ${count(summary.broken.length)} documents`)
+  console.log(`${count(brokenLinks)} broken relative links in ${count(summary.broken.length)} of them`)
   if (unreadable > 0) console.log(`${count(unreadable)} could not be read`)
   console.log(`The report is in ${fromWorkingFolder(markdownPath)} and ${fromWorkingFolder(jsonPath)}`)
 }

@@ -20,7 +20,7 @@ export function createLines(write: (line: string) => void): Progress {
   return {
     start(count) {
       total = count
-      write(`Reading ${total} documents`)
+      write(`Reading ${total} ${total === 1 ? 'document' : 'documents'}`)
     },
     advance() {
       const tenths = Math.floor((done * 10) / total)
