@@ -130,6 +130,7 @@ export class Activity {
     const { step } = this
     attempt.waiting = false
     this.run.active++
+    if (this.run.journal !== undefined) attempt.startedAt = now(clockOf(this.scope))
     attempt.timer =
       step.timeoutMs === undefined
         ? undefined
@@ -170,11 +171,28 @@ export class Activity {
 
   #settle(attempt: Attempt, events: readonly RoutedEvent[]): void {
     const { writes, collected, execution } = attempt
-    if (writes !== undefined) this.run.state.resolve(writes)
-    const taken = collected?.flatMap((each) => each.taken.map(({ by }) => by))
+    if (writes !== undefined) {
+      this.run.state.resolve(writes)
+      if (this.run.journal !== undefined) this.run.state.stage(writes)
+    }
+    const collections = collected?.map(({ type, added, taken }) => ({
+      type,
+      added: added !== undefined,
+      taken: taken.map(({ by }) => by),
+    }))
     const { name: step } = this.step
     this.#leave(attempt)
-    this.#report({ type: 'blazen.settled', step, execution: execution.id, events, writes, collected: taken })
+    const durationMs = attempt.startedAt === undefined ? undefined : now(clockOf(this.scope)) - attempt.startedAt
+    this.#report({
+      type: 'blazen.settled',
+      step,
+      execution: execution.id,
+      events,
+      writes,
+      collected: collections,
+      isApplied: true,
+      durationMs,
+    })
     this.#startQueued()
   }
 

@@ -1,6 +1,7 @@
 import type { AnyActorScope, AnyEventObject, Snapshot } from 'xstate'
 import { clockOf, keepErrorLocal, now } from './actor-scope.ts'
 import { deliver, isStop, moved } from './fast-path.ts'
+import { isFact } from './journal.ts'
 import { type Fired, fail } from './record.ts'
 import { fromData, type Routes, Run, route, toData } from './run.ts'
 import { createStepActor } from './step-actor.ts'
@@ -43,12 +44,11 @@ export function withRunLife(
   }
 
   machine.getInitialSnapshot = (scope, input) => {
-    const { runId, event, timeoutMs, inline, state, local } = config.begin(input)
+    const { runId, event, timeoutMs, state, ...here } = config.begin(input)
     const run = new Run(runId, scope.self, state)
     run.timeoutMs = timeoutMs
     run.timeLeftMs = timeoutMs
-    run.inline = inline
-    run.local = local
+    Object.assign(run, here)
     route(run, routes, event, [])
     return begin({ status: 'active', value: 'running' }, run, scope)
   }
@@ -57,8 +57,8 @@ export function withRunLife(
     config.persist({ status, value, data: toData(run) }, run)
 
   machine.restoreSnapshot = (persisted, scope) => {
-    const { status, value, data, inline, local } = config.restore(persisted)
-    const run = Object.assign(fromData(data, scope.self), { inline, local })
+    const { status, value, data, inline, local, journal } = config.restore(persisted)
+    const run = Object.assign(fromData(data, scope.self), { inline, local, journal })
     const snapshot = begin({ status, value }, run, scope)
     if (status !== 'active') {
       run.local = config.open(run, scope)
@@ -93,8 +93,14 @@ export function withRunLife(
   machine.transition = (snapshot, event, scope) => {
     if (snapshot.status !== 'active') return transition(snapshot, event, scope)
     if (event.type === 'blazen.fired' && isEarly(scope, snapshot.context.run, event as Fired)) return snapshot
-    const admitted = routes.has(event.type) ? config.admit(snapshot.context.run, event) : event
+    const isKept = snapshot.context.run.journal?.folding === event
+    const admitted = routes.has(event.type) && !isKept ? config.admit(snapshot.context.run, event) : event
     if (admitted === undefined) return snapshot
+    const { journal } = snapshot.context.run
+    if (journal !== undefined && !isKept && isFact(event)) {
+      scope.defer(() => journal.submit(admitted))
+      return snapshot
+    }
     const next = isLast(admitted)
       ? withoutChildren(transition, snapshot, admitted, scope)
       : transition(snapshot, admitted, scope)

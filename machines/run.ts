@@ -1,6 +1,7 @@
 import { type Collected, type Collecting, type Collections, uncollect } from './collect.ts'
 import { copyExecution, Execution, type RoutedEvent } from './execution.ts'
 import { type Failed, type Failure, fail, type InputRequest, type Settled } from './record.ts'
+import type { Journal } from './journal.ts'
 import { StateLog } from './state-log.ts'
 
 /** An event that is sent later, or a request that is given up. */
@@ -65,6 +66,8 @@ export class Run {
   active = 0
   /** Whether the step actors have the open executions; they get them when the run starts to run. */
   delivered = false
+  /** Where what happens is written down before it counts; `undefined` where nothing is. */
+  journal: Journal | undefined
   /** What attempts have collected that have not settled. */
   readonly collecting = new Map<readonly Collecting[], Execution>()
 
@@ -130,12 +133,25 @@ export function route(run: Run, routes: Routes, event: RoutedEvent, opened: Exec
 
 /** An execution has settled: what it wrote and took becomes part of the run. */
 export function settle(run: Run, settled: Settled): void {
+  const execution = run.open.get(settled.execution)
   run.open.delete(settled.execution)
   if (settled.writes !== undefined) run.state.commit(settled.writes)
-  for (const by of settled.collected ?? []) {
-    const other = run.open.get(by)
-    if (other !== undefined) other.spent = true
+  if (settled.collected === undefined) return
+  for (const { type, added, taken } of settled.collected) {
+    if (!settled.isApplied && execution !== undefined) applyCollection(run, execution, type, added, taken)
+    for (const by of taken) {
+      const other = run.open.get(by)
+      if (other !== undefined) other.spent = true
+    }
   }
+}
+
+function applyCollection(run: Run, execution: Execution, type: string, added: boolean, taken: readonly number[]): void {
+  const waiting = [...(run.collections.get(type) ?? [])]
+  if (added && !execution.spent) waiting.push({ by: execution.id, event: execution.event })
+  const left = waiting.filter(({ by }) => !taken.includes(by))
+  if (left.length > 0) run.collections.set(type, left)
+  else run.collections.delete(type)
 }
 
 /** Sets a timer; gives its id. */

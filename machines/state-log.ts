@@ -21,6 +21,8 @@ export class StateLog {
   readonly committed: Map<string, unknown>
   /** By key, the uncommitted writes in the order in which they were made; the last one is what readers see. */
   readonly #pending = new Map<string, Writes[]>()
+  /** By key, what is on its way to be committed: written down, and not yet known to be. */
+  readonly #staged = new Map<string, Writes>()
 
   constructor(committed: Iterable<readonly [string, unknown]> = []) {
     this.committed = new Map(committed)
@@ -50,11 +52,15 @@ export class StateLog {
     else this.write(writes, key, apply(own === deleted ? undefined : own))
   }
 
-  /** Makes the writes ready to be committed: what depends on a value before is worked out on what is committed. */
+  /**
+   * Makes the writes ready to be committed: what depends on a value before is worked out on what is committed, and on
+   * what was staged before and will be.
+   */
   resolve(writes: Writes): void {
     for (const [key, value] of writes) {
       if (!(value instanceof Change)) continue
-      writes.set(key, value.apply(this.committed.get(key)))
+      const before = this.#staged.get(key)?.get(key) ?? this.committed.get(key)
+      writes.set(key, value.apply(before === deleted ? undefined : before))
       writes.changed ??= new Set()
       writes.changed.add(key)
     }
@@ -72,6 +78,11 @@ export class StateLog {
     writes.set(key, value)
   }
 
+  /** The writes will be committed, in this order, once they are written down. */
+  stage(writes: Writes): void {
+    for (const key of writes.keys()) this.#staged.set(key, writes)
+  }
+
   /**
    * Makes the writes part of the run. Older ones to the same keys are void then, also if they commit later; but not
    * under a change, which goes beside what others write.
@@ -85,6 +96,7 @@ export class StateLog {
         for (const older of layers.splice(first, at + 1 - first)) if (older !== writes) older.delete(key)
         if (layers.length === 0) this.#pending.delete(key)
       }
+      if (this.#staged.get(key) === writes) this.#staged.delete(key)
       if (value === deleted) this.committed.delete(key)
       else this.committed.set(key, value)
     }

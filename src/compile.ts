@@ -7,6 +7,7 @@ import {
   type Failure,
   fail,
   type InputRequest,
+  type Journal,
   type Run,
   type RunPicture,
   requestType,
@@ -14,6 +15,7 @@ import {
   type StepConfig,
   startType,
   stopType,
+  type WorkflowLogic,
   type WorkflowMachine,
 } from '../machines/index.ts'
 import { StepContext } from './context.ts'
@@ -52,12 +54,14 @@ export class RunInput {
     readonly timeoutMs?: number,
     readonly onInput?: OnInput,
     readonly signal?: AbortSignal,
+    readonly journal?: Journal,
   ) {}
 }
 
 /** A workflow, ready to run. */
 export interface Compiled {
   readonly machine: WorkflowMachine
+  readonly fold: WorkflowLogic['fold']
   readonly blueprint: Blueprint
 }
 
@@ -85,7 +89,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
     classes: engineClasses().extend(options.classes ?? []),
   }
   const { schemas, accepted } = blueprint
-  const machine = createWorkflowMachine({
+  const { machine, fold } = createWorkflowMachine({
     name,
     version: options.version,
     steps,
@@ -101,6 +105,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
         inline: onInput !== undefined,
         state: initialState(options.state, name, blueprint.classes),
         local: { onInput, signal: given.signal } satisfies Arrival,
+        journal: given.journal,
       }
     },
     restore: (snapshot) => {
@@ -110,6 +115,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
         ...arrived.picture,
         inline: onInput !== undefined,
         local: { onInput, arrived: arrived.picture, previous: arrived.previous } satisfies Arrival,
+        journal: arrived.journal,
       }
     },
     persist: (picture, run) => pack(picture, run, definition, blueprint) as WorkflowSnapshot & Snapshot<unknown>,
@@ -121,7 +127,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
     admit: (run, event) => admit(run, event, schemas),
     toError: (failure, run) => toError(failure, run, accepted),
   })
-  return { machine, blueprint }
+  return { machine, fold, blueprint }
 }
 
 /** A snapshot that was read already, with what was asked of the run. It stands where a plain actor has the raw one. */
@@ -131,6 +137,7 @@ export class ArrivedRun {
     readonly onInput?: OnInput,
     /** The same run, paused in this process. */
     readonly previous?: LiveRun,
+    readonly journal?: Journal,
   ) {}
 }
 

@@ -1,4 +1,6 @@
 import {
+  type Collection,
+  deleted,
   Execution,
   type Failure,
   type InputRequest,
@@ -22,6 +24,8 @@ export interface Arriving {
   /** Event types that a run can hold. */
   readonly types: ReadonlySet<string>
   readonly classes: ClassRegistry
+  /** The bytes beside the data. */
+  readonly blobs?: Uint8Array | null
 }
 
 /** What a snapshot holds, decoded. */
@@ -95,7 +99,7 @@ export function checkTop(snapshot: unknown): WorkflowSnapshot {
 }
 
 /** A part of a snapshot, and where it is. */
-class Part {
+export class Part {
   readonly #value: unknown
   readonly #path: string
   readonly #arriving: Arriving
@@ -152,7 +156,7 @@ class Part {
   stored(): Stored {
     const where = this.#path
     try {
-      return revive(this.#value, this.#arriving.classes, where)
+      return revive(this.#value, this.#arriving.classes, where, this.#arriving.blobs)
     } catch (error) {
       if (!(error instanceof CodecError)) throw error
       throw new SnapshotError(error.message, where, { cause: error })
@@ -214,6 +218,21 @@ class Part {
       key,
       new Part(value, `${this.#path.replace(/\[\d+\]$/, '')}[${JSON.stringify(key)}]`, this.#arriving).stored(),
     ]
+  }
+
+  /** One key that was written, or deleted where it stands alone. */
+  write(): [string, unknown] {
+    const pair = this.#value
+    if (Array.isArray(pair) && pair.length === 1 && typeof pair[0] === 'string') return [pair[0], deleted]
+    return this.entry()
+  }
+
+  taking(): Collection {
+    return {
+      type: this.text('type'),
+      added: this.raw('added') === true,
+      taken: this.list('taken', (each) => each.asNumber()),
+    }
   }
 
   lost(): LostEntry {

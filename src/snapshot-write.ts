@@ -1,6 +1,6 @@
 import type { Failure, InputRequest, RunPicture, Timer } from '../machines/index.ts'
 import type { ClassRegistry } from './class-codec.ts'
-import { type PersistedValue, persist, refusalOf, type Stored, store } from './codec.ts'
+import { type Blobs, type PersistedValue, persist, refusalOf, type Stored, store } from './codec.ts'
 import { SessionNotSerializableError } from './errors.ts'
 import type { AnyEvent } from './event.ts'
 import { storeFailure } from './failure.ts'
@@ -18,6 +18,8 @@ export interface Departing {
   /** What earlier snapshots have left out, and nobody has set again. */
   readonly lostSession: readonly LostEntry[]
   readonly lostState: readonly LostEntry[]
+  /** Takes bytes as they are; without it they become text. */
+  readonly blobs?: Blobs
   /** Called once a run, with what was dropped. */
   readonly onDrop: (dropped: readonly string[]) => void
 }
@@ -69,7 +71,7 @@ export function toSnapshot({ status, value, data }: RunPicture, departing: Depar
 }
 
 /** Encodes what a run holds, under its pause policy. */
-class Packer {
+export class Packer {
   readonly lostState: LostEntry[] = []
   readonly lostSession: LostEntry[] = []
   readonly #departing: Departing
@@ -92,7 +94,7 @@ class Packer {
         this.#dropped.push(where)
         this.lostSession.push({ key, step, at })
       } else if (this.#keeps(stored, where)) {
-        kept.push({ key, step, at, value: persist(stored) })
+        kept.push({ key, step, at, value: this.#persist(stored) })
       }
     }
     return kept
@@ -102,25 +104,25 @@ class Packer {
     const kept: [string, PersistedValue][] = []
     for (const [key, value] of entries) {
       const stored = value as Stored
-      if (this.#keeps(stored, `ctx.state "${key}"`)) kept.push([key, persist(stored)])
+      if (this.#keeps(stored, `ctx.state "${key}"`)) kept.push([key, this.#persist(stored)])
       else this.lostState.push({ key, step: '', at: Date.now() })
     }
     return kept
   }
 
   value(stored: Stored, where: string): PersistedValue {
-    return this.#keeps(stored, where) ? persist(stored) : { json: null }
+    return this.#keeps(stored, where) ? this.#persist(stored) : { json: null }
   }
 
   /** An event; live fields of it are left out where the policy says so. */
   event(event: AnyEvent, where: string): PersistedValue {
     const { classes } = this.#departing
     const stored = store(event, classes)
-    if (refusalOf(stored) === undefined) return persist(stored)
+    if (refusalOf(stored) === undefined) return this.#persist(stored)
     const kept = Object.entries(event).filter(([field, value]) =>
       this.#keeps(store(value, classes), `${where}, ${field},`),
     )
-    return persist(store(Object.fromEntries(kept), classes))
+    return this.#persist(store(Object.fromEntries(kept), classes))
   }
 
   timer({ id, dueAt, event, requestId }: Timer): PersistedTimer {
@@ -132,6 +134,11 @@ class Packer {
     }
   }
 
+  /** What was thrown, with all of it that can be kept. */
+  thrown(thrown: unknown): PersistedValue {
+    return this.#persist(storeFailure(thrown, this.#departing.classes))
+  }
+
   failure(failure: Failure): PersistedFailure {
     const { kind, event, request, cause, reason, error, ...fields } = { ...noFailure, ...failure }
     const { classes } = this.#departing
@@ -139,9 +146,9 @@ class Packer {
     const thrown = cause ?? reason ?? error
     return {
       kind,
-      fields: persist(store(fields, classes)),
+      fields: this.#persist(store(fields, classes)),
       ...(about === undefined ? {} : { event: this.event(about, `the failed "${about.type}"`) }),
-      ...(thrown === undefined ? {} : { thrown: persist(storeFailure(thrown, classes)) }),
+      ...(thrown === undefined ? {} : { thrown: this.thrown(thrown) }),
     }
   }
 
@@ -150,6 +157,10 @@ class Packer {
     const { policy, onDrop } = this.#departing
     if (this.#refused.length > 0) throw new SessionNotSerializableError(runId, policy, this.#refused)
     if (this.#dropped.length > 0) onDrop(this.#dropped)
+  }
+
+  #persist(stored: Stored): PersistedValue {
+    return persist(stored, this.#departing.blobs)
   }
 
   #keeps(stored: Stored, where: string): boolean {

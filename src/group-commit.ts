@@ -1,0 +1,112 @@
+import { StoreError } from './errors.ts'
+import type { Append, Store } from './store.ts'
+import { warn } from './warn.ts'
+
+/** What a run has to write, and what to do when it is written, or never will be. */
+export interface Writing extends Append {
+  onWritten(): void
+  onLost(error: unknown): void
+}
+
+export interface GroupCommitOptions {
+  /** Told of every failed try, before the next one. */
+  readonly onStoreError: ((error: unknown) => void) | undefined
+}
+
+/**
+ * Writes for many runs in one transaction each time: what comes while one is under way goes into the next. A store that
+ * is away is tried again, ever less often; what was to be written waits, and nothing of it is run twice.
+ */
+export class GroupCommit {
+  readonly #store: Store
+  readonly #options: GroupCommitOptions
+  #waiting: Writing[] = []
+  #busy: Promise<void> | undefined
+  #closed = false
+
+  constructor(store: Store, options: GroupCommitOptions) {
+    this.#store = store
+    this.#options = options
+  }
+
+  add(writing: Writing): void {
+    this.#waiting.push(writing)
+    this.#busy ??= this.#write()
+  }
+
+  /** Resolves when all that was added is written, or lost. */
+  async flush(): Promise<void> {
+    while (this.#busy !== undefined) await this.#busy
+  }
+
+  /** Gives up what cannot be written at once. */
+  close(): void {
+    this.#closed = true
+  }
+
+  async #write(): Promise<void> {
+    // What happens in this turn of the event loop, in all runs, is one commit.
+    await nextTurn()
+    while (this.#waiting.length > 0) {
+      const batch = join(this.#waiting)
+      this.#waiting = []
+      await this.#append(batch)
+    }
+    this.#busy = undefined
+  }
+
+  async #append(batch: readonly Joined[]): Promise<void> {
+    for (let failures = 0; ; failures++) {
+      try {
+        const verdicts = await this.#store.append(batch)
+        for (const [at, { parts, runId }] of batch.entries()) {
+          for (const part of parts) {
+            if (verdicts[at] === 'appended') part.onWritten()
+            else part.onLost(new StoreError('conflict', `Run ${runId} has another owner, or other records, by now.`))
+          }
+        }
+        return
+      } catch (error) {
+        this.#options.onStoreError?.(error)
+        const isPermanent = error instanceof StoreError && error.permanent
+        if (isPermanent || this.#closed) {
+          for (const { parts } of batch) for (const part of parts) part.onLost(error)
+          return
+        }
+        if (failures === 0 && this.#options.onStoreError === undefined) {
+          warn('BLAZEN_STORE_FAILED', `The store failed and is tried again: ${String(error)}`)
+        }
+        await new Promise((resolve) => setTimeout(resolve, Math.min(10_000, 50 * 2 ** failures)))
+      }
+    }
+  }
+}
+
+/** All that a run has to write, in order, as one append. */
+interface Joined extends Append {
+  readonly parts: readonly Writing[]
+}
+
+function join(waiting: readonly Writing[]): Joined[] {
+  const runs = new Map<string, Writing[]>()
+  for (const writing of waiting) {
+    const parts = runs.get(writing.runId)
+    if (parts === undefined) runs.set(writing.runId, [writing])
+    else parts.push(writing)
+  }
+  return [...runs.values()].map((parts) => {
+    const [first, last] = [parts[0] as Writing, parts.at(-1) as Writing]
+    if (parts.length === 1) return { ...first, parts }
+    const records = parts.flatMap((part) => part.records)
+    const taken = parts.flatMap((part) => part.taken)
+    const { runId, owner, expectedSeq } = first
+    return { runId, owner, expectedSeq, records, taken, status: last.status, parts }
+  })
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    if (typeof setImmediate === 'function') setImmediate(resolve)
+    else setTimeout(resolve, 0)
+  })
+}
