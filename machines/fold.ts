@@ -9,8 +9,17 @@ export interface Fact {
   readonly at: number
 }
 
-/** Runs the machine's own transitions over what was written down, and does nothing of what they ask for. */
-export function fold(transition: WorkflowMachine['transition'], actor: AnyActorRef, facts: Iterable<Fact>): RunPicture {
+/**
+ * Runs the machine's own transitions over what was written down, and does nothing of what they ask for.
+ *
+ * @param since when the actor's snapshot was taken.
+ */
+export function fold(
+  transition: WorkflowMachine['transition'],
+  actor: AnyActorRef,
+  facts: Iterable<Fact>,
+  since?: number,
+): RunPicture {
   const nothing = () => {}
   const { system, id, sessionId } = actor
   const scope: AnyActorScope = {
@@ -19,7 +28,7 @@ export function fold(transition: WorkflowMachine['transition'], actor: AnyActorR
   }
   let snapshot: WorkflowMachineSnapshot<unknown> = actor.getSnapshot()
   const { run } = snapshot.context
-  let before: number | undefined
+  let before = since
   for (const { event, at } of facts) {
     if (snapshot.status !== 'active') break
     const atWork = snapshot.value === 'running' || snapshot.value === 'pausing'

@@ -6,9 +6,12 @@ import type { AnyEventObject } from 'xstate'
  */
 export interface Journal {
   readonly folding: AnyEventObject | undefined
-  submit(fact: AnyEventObject): void
-  /** Resolves when a fact that was sent to the run's actor is durable and counts; rejects if it never will. */
-  durable(fact: AnyEventObject): Promise<void>
+  /** Whether there are facts that were handed in and do not count yet. */
+  readonly isBusy: boolean
+  /** @param sent the event as it was sent to the run's actor; the fact is the same, parsed. */
+  submit(fact: AnyEventObject, sent: AnyEventObject): void
+  /** Resolves when an event that is about to be sent to the run's actor is durable and counts; rejects if it never will. */
+  durable(sent: AnyEventObject): Promise<void>
 }
 
 /** Whether an event tells of something that happened, and is not XState's or a question of the machine to itself. */

@@ -92,13 +92,14 @@ export function withRunLife(
 
   machine.transition = (snapshot, event, scope) => {
     if (snapshot.status !== 'active') return transition(snapshot, event, scope)
-    if (event.type === 'blazen.fired' && isEarly(scope, snapshot.context.run, event as Fired)) return snapshot
-    const isKept = snapshot.context.run.journal?.folding === event
+    const { journal } = snapshot.context.run
+    const isKept = journal?.folding === event
+    if (event.type === 'blazen.fired' && !isKept && isEarly(scope, snapshot.context.run, event as Fired))
+      return snapshot
     const admitted = routes.has(event.type) && !isKept ? config.admit(snapshot.context.run, event) : event
     if (admitted === undefined) return snapshot
-    const { journal } = snapshot.context.run
     if (journal !== undefined && !isKept && isFact(event)) {
-      scope.defer(() => journal.submit(admitted))
+      scope.defer(() => journal.submit(admitted, event))
       return snapshot
     }
     const next = isLast(admitted)

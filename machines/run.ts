@@ -1,7 +1,7 @@
 import { type Collected, type Collecting, type Collections, uncollect } from './collect.ts'
 import { copyExecution, Execution, type RoutedEvent } from './execution.ts'
-import { type Failed, type Failure, fail, type InputRequest, type Settled } from './record.ts'
 import type { Journal } from './journal.ts'
+import { type Failed, type Failure, fail, type InputRequest, type Settled } from './record.ts'
 import { StateLog } from './state-log.ts'
 
 /** An event that is sent later, or a request that is given up. */
@@ -66,6 +66,8 @@ export class Run {
   active = 0
   /** Whether the step actors have the open executions; they get them when the run starts to run. */
   delivered = false
+  /** The run is about to leave this process: what is at work goes on, and nothing more is begun. */
+  halted = false
   /** Where what happens is written down before it counts; `undefined` where nothing is. */
   journal: Journal | undefined
   /** What attempts have collected that have not settled. */
@@ -137,6 +139,7 @@ export function settle(run: Run, settled: Settled): void {
   run.open.delete(settled.execution)
   if (settled.writes !== undefined) run.state.commit(settled.writes)
   if (settled.collected === undefined) return
+  for (const [log, { id }] of run.collecting) if (id === settled.execution) run.collecting.delete(log)
   for (const { type, added, taken } of settled.collected) {
     if (!settled.isApplied && execution !== undefined) applyCollection(run, execution, type, added, taken)
     for (const by of taken) {

@@ -36,7 +36,7 @@ export interface WorkflowLogic {
    * Where a run is after `facts`, from where the snapshot of `actor` says, which was made and never started: nothing is
    * called, sent or armed.
    */
-  readonly fold: (actor: AnyActorRef, facts: Iterable<Fact>) => RunPicture
+  readonly fold: (actor: AnyActorRef, facts: Iterable<Fact>, since?: number) => RunPicture
 }
 
 /**
@@ -73,7 +73,7 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
       aborted: ({ event }) => (event as Failed).failure.kind === 'aborted',
       asked: ({ context }) => isIdle(context.run) && (context.run.requests.size > 0 || config.idle === 'wait'),
       stalled: ({ context }) => isIdle(context.run),
-      atRest: ({ context }) => context.run.active === 0,
+      atRest: ({ context: { run } }) => run.active === 0 && !run.journal?.isBusy,
       open: ({ event, context }) => context.run.open.has((event as Settled).execution),
       pending: ({ event, context }) => context.run.requests.has((event as Answered).requestId),
       due: ({ event, context }) => context.run.timers.has((event as Fired).timer),
@@ -116,6 +116,8 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
         const execution = run.open.get(id)
         if (execution !== undefined) Object.assign(execution, { attempt, dueAt })
         enqueue.assign({ run })
+        // Where it is written down first, the next attempt waits for that.
+        if (execution !== undefined && run.journal !== undefined) enqueue.sendTo(execution.step, execution)
         enqueue.raise({ type: 'blazen.check' })
       }),
       fire: enqueueActions(({ context, event, self, enqueue }) => {
@@ -126,8 +128,8 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
         enqueue.assign({ run })
         const request = timer.requestId === undefined ? undefined : run.requests.get(timer.requestId)
         if (timer.event !== undefined) enqueue.raise(routable(timer.event, undefined))
-        if (request !== undefined) enqueue.raise(config.expire(request))
-        enqueue.raise({ type: 'blazen.check' })
+        // What is raised first is taken first: an answer is routed behind its own check, and no other.
+        enqueue.raise(request === undefined ? { type: 'blazen.check' } : config.expire(request))
       }),
       ask: enqueueActions(({ context, event, self, enqueue }) => {
         const request = event as InputRequest
@@ -273,7 +275,10 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
 
   const routed = withFastPath(asWorkflowMachine(machine), routes)
   const { transition } = routed
-  return { machine: withRunLife(routed, config, routes, logics), fold: (actor, facts) => fold(transition, actor, facts) }
+  return {
+    machine: withRunLife(routed, config, routes, logics),
+    fold: (actor, facts, since) => fold(transition, actor, facts, since),
+  }
 }
 
 function computeRoutes(steps: readonly StepConfig[]): Routes {

@@ -197,7 +197,10 @@ export function persist(stored: Stored, blobs?: Blobs): PersistedValue {
  * @param where - what to call the value in errors, as in `state["cart"]`
  * @throws {@link CodecError} `damaged`
  */
-export function revive(persisted: unknown, classes: ClassRegistry = defaultClasses, where = 'the value',
+export function revive(
+  persisted: unknown,
+  classes: ClassRegistry = defaultClasses,
+  where = 'the value',
   blobs?: Uint8Array | null,
 ): Stored {
   const keys = typeof persisted === 'object' && persisted !== null ? Object.keys(persisted).join() : ''

@@ -18,6 +18,7 @@ import {
   type WorkflowLogic,
   type WorkflowMachine,
 } from '../machines/index.ts'
+import type { Blobs } from './codec.ts'
 import { StepContext } from './context.ts'
 import { type NamedStep, toArray, typesOf, type WorkflowDefinition } from './definition.ts'
 import { type Duration, toMs } from './duration.ts'
@@ -41,7 +42,7 @@ import { migrate } from './migration.ts'
 import { describeIssues, type Issue, parse, type Schema } from './schema.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
 import { type Arrived, checkTop, fromSnapshot } from './snapshot-read.ts'
-import { toSnapshot } from './snapshot-write.ts'
+import { type Departing, toSnapshot } from './snapshot-write.ts'
 import { checkState, initialState } from './state-schema.ts'
 import { checkNumber, toRetryPolicy } from './step.ts'
 import { findWiringProblems } from './wiring.ts'
@@ -63,6 +64,9 @@ export interface Compiled {
   readonly machine: WorkflowMachine
   readonly fold: WorkflowLogic['fold']
   readonly blueprint: Blueprint
+  readonly definition: WorkflowDefinition
+  /** How values of a run are written down that is kept in a store: without its session. */
+  readonly departing: (run: Run, blobs: Blobs) => Departing
 }
 
 /**
@@ -127,7 +131,11 @@ export function compile(definition: WorkflowDefinition): Compiled {
     admit: (run, event) => admit(run, event, schemas),
     toError: (failure, run) => toError(failure, run, accepted),
   })
-  return { machine, fold, blueprint }
+  const departing = (run: Run, blobs: Blobs) => ({
+    ...toDeparting(definition, blueprint, run.local instanceof LiveRun ? run.local : undefined),
+    ...{ session: new Map(), lostSession: [], blobs },
+  })
+  return { machine, fold, blueprint, definition, departing }
 }
 
 /** A snapshot that was read already, with what was asked of the run. It stands where a plain actor has the raw one. */
@@ -147,33 +155,40 @@ export function readSnapshot(
   { accepted, classes }: Blueprint,
   snapshot: unknown,
   onInput?: OnInput,
+  blobs: Uint8Array | null = null,
 ): ArrivedRun {
   const { version, migrate: migrations = {} } = options
-  const migrated = migrate(checkTop(snapshot), { name, version, migrations }, classes)
+  const migrated = migrate(checkTop(snapshot), { name, version, migrations }, classes, blobs)
   const picture = fromSnapshot(migrated, {
     workflow: name,
     steps: new Set(steps.map((step) => step.name)),
     types: new Set([...accepted, requestType, stopType]),
     classes,
+    blobs,
   })
   if (options.state !== undefined && picture.status === 'active') checkState(options.state, name, picture.data.state)
   return new ArrivedRun(picture, onInput, pausedRuns.get(picture.data.id))
 }
 
 /** The snapshot of a run, under its pause policy. A run that is about to start has nothing live yet. */
-function pack(picture: RunPicture, run: Run, definition: WorkflowDefinition, { classes }: Blueprint): WorkflowSnapshot {
+function pack(picture: RunPicture, run: Run, definition: WorkflowDefinition, blueprint: Blueprint): WorkflowSnapshot {
   const live = run.local instanceof LiveRun ? run.local : undefined
-  const { version, sessionPausePolicy: policy = 'pickle_or_error' } = definition.options
-  return toSnapshot(picture, {
-    workflow: definition.name,
-    version,
-    policy,
-    classes,
+  return toSnapshot(picture, toDeparting(definition, blueprint, live))
+}
+
+function toDeparting(
+  { name, options }: WorkflowDefinition,
+  { classes }: Blueprint,
+  live: LiveRun | undefined,
+): Departing {
+  const { version, sessionPausePolicy: policy = 'pickle_or_error' } = options
+  return {
+    ...{ workflow: name, version, policy, classes },
     session: live?.session.entries ?? new Map(),
     lostSession: live?.session.lost ?? [],
     lostState: live?.lostState ?? [],
     onDrop: (dropped) => live?.warnOfDrop(dropped),
-  })
+  }
 }
 
 function toStepConfig({ name, options, run }: NamedStep, { options: defaults }: WorkflowDefinition): StepConfig {

@@ -1,16 +1,11 @@
 import { StoreError } from './errors.ts'
 import type { Append, Store } from './store.ts'
-import { warn } from './warn.ts'
+import { type RetryPlace, untilStored } from './store-retry.ts'
 
 /** What a run has to write, and what to do when it is written, or never will be. */
 export interface Writing extends Append {
   onWritten(): void
   onLost(error: unknown): void
-}
-
-export interface GroupCommitOptions {
-  /** Told of every failed try, before the next one. */
-  readonly onStoreError: ((error: unknown) => void) | undefined
 }
 
 /**
@@ -19,14 +14,13 @@ export interface GroupCommitOptions {
  */
 export class GroupCommit {
   readonly #store: Store
-  readonly #options: GroupCommitOptions
+  readonly #place: RetryPlace
   #waiting: Writing[] = []
   #busy: Promise<void> | undefined
-  #closed = false
 
-  constructor(store: Store, options: GroupCommitOptions) {
+  constructor(store: Store, place: RetryPlace) {
     this.#store = store
-    this.#options = options
+    this.#place = place
   }
 
   add(writing: Writing): void {
@@ -37,11 +31,6 @@ export class GroupCommit {
   /** Resolves when all that was added is written, or lost. */
   async flush(): Promise<void> {
     while (this.#busy !== undefined) await this.#busy
-  }
-
-  /** Gives up what cannot be written at once. */
-  close(): void {
-    this.#closed = true
   }
 
   async #write(): Promise<void> {
@@ -56,30 +45,22 @@ export class GroupCommit {
   }
 
   async #append(batch: readonly Joined[]): Promise<void> {
-    for (let failures = 0; ; failures++) {
-      try {
-        const verdicts = await this.#store.append(batch)
-        for (const [at, { parts, runId }] of batch.entries()) {
-          for (const part of parts) {
-            if (verdicts[at] === 'appended') part.onWritten()
-            else part.onLost(new StoreError('conflict', `Run ${runId} has another owner, or other records, by now.`))
-          }
+    try {
+      const verdicts = await untilStored(this.#place, () => this.#store.append(batch))
+      for (const [at, { parts, runId }] of batch.entries()) {
+        for (const part of parts) {
+          if (verdicts[at] === 'appended') part.onWritten()
+          else part.onLost(conflictOf(runId))
         }
-        return
-      } catch (error) {
-        this.#options.onStoreError?.(error)
-        const isPermanent = error instanceof StoreError && error.permanent
-        if (isPermanent || this.#closed) {
-          for (const { parts } of batch) for (const part of parts) part.onLost(error)
-          return
-        }
-        if (failures === 0 && this.#options.onStoreError === undefined) {
-          warn('BLAZEN_STORE_FAILED', `The store failed and is tried again: ${String(error)}`)
-        }
-        await new Promise((resolve) => setTimeout(resolve, Math.min(10_000, 50 * 2 ** failures)))
       }
+    } catch (error) {
+      for (const { parts } of batch) for (const part of parts) part.onLost(error)
     }
   }
+}
+
+function conflictOf(runId: string): StoreError {
+  return new StoreError('conflict', `Run ${runId} has another owner, or other records, by now.`, true)
 }
 
 /** All that a run has to write, in order, as one append. */

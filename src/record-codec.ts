@@ -10,9 +10,9 @@ import {
   type Settled,
   Writes,
 } from '../machines/index.ts'
-import { type Blobs, type PersistedValue, read, type Stored } from './codec.ts'
+import { type PersistedValue, read, type Stored } from './codec.ts'
 import { SnapshotError } from './errors.ts'
-import { Part, type Arriving } from './snapshot-read.ts'
+import { type Arriving, Part } from './snapshot-read.ts'
 import type { Packer } from './snapshot-write.ts'
 
 /** What a record says, before it is text. */
@@ -24,7 +24,17 @@ export interface RecordBody {
 /** The kinds of records: facts, which are folded, and notes, which only tell. */
 export type RecordKind = 'started' | FactKind | 'waiting' | 'paused' | 'completed'
 
-type FactKind = 'event' | 'sent' | 'settled' | 'retried' | 'failed' | 'aborted' | 'fired' | 'answered' | 'pausing' | 'resumed'
+type FactKind =
+  | 'event'
+  | 'sent'
+  | 'settled'
+  | 'retried'
+  | 'failed'
+  | 'aborted'
+  | 'fired'
+  | 'answered'
+  | 'pausing'
+  | 'resumed'
 
 /** Writes a fact down. */
 export function encodeFact(event: AnyEventObject, pack: Packer): RecordBody {
@@ -37,7 +47,7 @@ export function encodeFact(event: AnyEventObject, pack: Packer): RecordBody {
           step,
           execution,
           events: events.map((each) => pack.event(each, `the "${each.type}" that step "${step}" returned`)),
-          ...(writes === undefined ? {} : { writes: encodeWrites(writes, step, pack) }),
+          ...(writes === undefined ? {} : encodeWrites(writes, step, pack)),
           ...(collected === undefined || collected.length === 0 ? {} : { collected }),
           durationMs,
         },
@@ -70,11 +80,43 @@ export function encodeFact(event: AnyEventObject, pack: Packer): RecordBody {
   }
 }
 
-/** Deleted keys stand alone. */
-function encodeWrites(writes: Writes, step: string, pack: Packer): [string, PersistedValue?][] {
-  return [...writes].map(([key, value]) =>
-    value === deleted ? [key] : [key, pack.value(value as Stored, `ctx.state "${key}", set by step "${step}",`)],
+/** Whether the fact was brought by somebody outside, not by a step or a timer. */
+export function isFromOutside({ type, execution }: AnyEventObject): boolean {
+  return (
+    !type.startsWith('blazen.') || type === 'blazen.answered' || (type === 'blazen.sent' && execution === undefined)
   )
+}
+
+/** The status of a run in its store once a fact is there, as far as the fact alone tells. */
+export function computeStatus(before: string, fact: AnyEventObject): string {
+  switch (fact.type) {
+    case 'blazen.failed':
+      return (fact as unknown as Failed).failure.kind === 'aborted' ? 'aborted' : 'failed'
+    case 'blazen.pause':
+      return before === 'paused' ? 'paused' : 'pausing'
+    case 'blazen.resume':
+      return before === 'paused' || before === 'pausing' ? 'running' : before
+    default:
+      return before === 'waiting' ? 'running' : before
+  }
+}
+
+/** Deleted keys stand alone, and so do those whose value the pause policy leaves out. */
+function encodeWrites(writes: Writes, step: string, pack: Packer): object {
+  const lost: string[] = []
+  const written = [...writes].map(([key, value]): [string, PersistedValue?] => {
+    if (value === deleted) return [key]
+    const kept = pack.kept(value as Stored, `ctx.state "${key}", set by step "${step}",`)
+    if (kept !== undefined) return [key, kept]
+    lost.push(key)
+    return [key]
+  })
+  return lost.length > 0 ? { writes: written, lost } : { writes: written }
+}
+
+/** The keys whose value a record had to leave out. */
+export function lostIn(kind: string, body: string): readonly string[] {
+  return kind === 'settled' && body.includes('"lost"') ? (JSON.parse(body).lost ?? []) : []
 }
 
 /** The fact that was written down, or `undefined` for a note. */
@@ -124,7 +166,10 @@ export function decodeFact(kind: string, body: string, arriving: Arriving, where
     case 'completed':
       return undefined
     default:
-      throw new SnapshotError(`The record ${where} is of a kind that this version does not know: "${kind}". Use the version that wrote it, or a newer one.`, where)
+      throw new SnapshotError(
+        `The record ${where} is of a kind that this version does not know: "${kind}". Use the version that wrote it, or a newer one.`,
+        where,
+      )
   }
 }
 

@@ -21,8 +21,8 @@ import type { SnapshotContext, WorkflowSnapshot } from './snapshot.ts'
 export interface Arriving {
   readonly workflow: string
   readonly steps: ReadonlySet<string>
-  /** Event types that a run can hold. */
-  readonly types: ReadonlySet<string>
+  /** Event types that a run can hold; `undefined` for any, as in records: an event that nobody accepts fails its run. */
+  readonly types: ReadonlySet<string> | undefined
   readonly classes: ClassRegistry
   /** The bytes beside the data. */
   readonly blobs?: Uint8Array | null
@@ -166,7 +166,7 @@ export class Part {
   event(): AnyEvent {
     const event = read(this.stored())
     if (!isEvent(event)) throw this.#fail('an event', event)
-    if (!this.#arriving.types.has(event.type)) {
+    if (this.#arriving.types?.has(event.type) === false) {
       throw new SnapshotError(
         `The snapshot holds an event of type "${event.type}" (${this.#path}), which no step of workflow "${this.#arriving.workflow}" accepts. Add a step for it, or rename or drop it in a migration: draft.renameEvent("${event.type}", …), draft.mapEvents("${event.type}", () => null).`,
         this.#path,

@@ -111,7 +111,12 @@ export class Packer {
   }
 
   value(stored: Stored, where: string): PersistedValue {
-    return this.#keeps(stored, where) ? this.#persist(stored) : { json: null }
+    return this.kept(stored, where) ?? { json: null }
+  }
+
+  /** `undefined` for a value that the policy leaves out. */
+  kept(stored: Stored, where: string): PersistedValue | undefined {
+    return this.#keeps(stored, where) ? this.#persist(stored) : undefined
   }
 
   /** An event; live fields of it are left out where the policy says so. */
