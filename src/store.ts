@@ -2,19 +2,31 @@
  * Where runs are kept: a small port over records. The engine decides what a record holds; a store keeps them in order,
  * hands runs to one owner at a time, and takes in what others have to say to a run.
  *
- * Every method may reject with whatever its database says, or with a `StoreError`; the engine tries again unless the
- * error is permanent. `storeConformance` of `blazen-xstate/testing` says of any store whether it keeps to this.
+ * - **Errors.** Every method may reject with whatever its database says, or with a `StoreError`; the engine tries again
+ *   unless the error is permanent. So every method may be called again after it has rejected, also where the call did
+ *   its work and only the answer was lost. After `close` all of them reject.
+ * - **Times** of runs are those of their records; leases are measured by the store's own clock.
+ * - **Texts.** Ids, keys, names and statuses are any strings of up to 500 characters, empty and ill-formed ones included.
+ *   JSON texts are as `JSON.stringify` writes them, without a NUL or half a surrogate pair.
+ *
+ * `storeConformance` of `blazen-xstate/testing` says of any store whether it keeps to this.
  */
 export interface Store {
   /**
-   * Creates a run with its first records, owned by `owner`. If there is a run with this id, or with this idempotency key
-   * for the workflow, nothing is written and that one is given.
+   * Creates a run with its first records, owned by `owner` with its epoch. If there is a run with this id, or else with
+   * this idempotency key for the workflow, nothing is written and that one is given; so it is when a call that did its
+   * work is made again, and `info.owner` tells.
    */
   create(run: NewRun, owner: Owner): Promise<{ readonly created: boolean; readonly info: RunInfo }>
 
   /**
-   * Appends to several runs in one transaction: all of a run's records or none of them. Resolves when they are durable,
-   * with a verdict for each run, in order: `conflict` where the run has another owner by now, other records, or is gone.
+   * Appends to several runs in one transaction, each named once: all of a run's records or none of them. Resolves when
+   * they are durable, with a verdict for each run, in order: `conflict` where the run has another owner by now, other
+   * records, or is gone. A conflict changes nothing, and the other runs are none the worse for it.
+   *
+   * Appending again is safe: where the run has the same owner with the same epoch, and the very records under these
+   * numbers (`hasSameRecords`), the verdict is `appended` and nothing is written. So a commit whose answer was lost
+   * comes out right. An append does not prolong the lease; without records it changes the status and takes letters.
    */
   append(appends: readonly Append[]): Promise<readonly ('appended' | 'conflict')[]>
 
@@ -22,14 +34,20 @@ export interface Store {
   load(runId: string): Promise<StoredRun | undefined>
 
   /** Records of a run from number `from` on (1 is the first), in order, at most `limit`. */
-  records(runId: string, options?: { readonly from?: number; readonly limit?: number }): Promise<readonly StoredRecord[]>
+  records(
+    runId: string,
+    options?: { readonly from?: number; readonly limit?: number },
+  ): Promise<readonly StoredRecord[]>
 
-  /** Replaces the base; records up to and with number `dropTo` are deleted. A `conflict` changes nothing. */
+  /**
+   * Replaces the base; records up to and with number `dropTo`, at most `base.seq`, are deleted. A `conflict` (another
+   * owner or epoch, a base beyond the last record) changes nothing.
+   */
   compact(runId: string, owner: Owner, base: Base, dropTo: number): Promise<'compacted' | 'conflict'>
 
   info(runId: string): Promise<RunInfo | undefined>
 
-  /** Runs, the newest first. */
+  /** Runs, the last created first. The pages that cursors lead through show every run once, though runs come and go. */
   list(filter?: RunFilter): Promise<RunPage>
 
   /** Deletes a run with all that belongs to it. False if there is none. */
@@ -37,7 +55,7 @@ export interface Store {
 
   /**
    * Hands runs that have not ended and that nobody owns (never owned, given up, or the lease ran out) to `owner`, at most
-   * `limit`, the oldest first. Paused ones only if they are named in `runIds`.
+   * `limit`, the first created first. Paused ones only if they are named in `runIds`. No two owners get the same run.
    */
   claim(claim: Claim): Promise<readonly RunInfo[]>
 
@@ -47,13 +65,19 @@ export interface Store {
   /** Gives runs up, so that anybody may claim them at once. */
   release(owner: string, runIds: readonly string[]): Promise<void>
 
-  /** Puts a letter for a run's owner into its inbox. One with the same id, waiting or taken, is left as it is. */
-  post(runId: string, letter: Letter): Promise<void>
+  /**
+   * Puts a letter for a run's owner into its inbox. One with the same id, waiting or taken, is left as it is. False if
+   * there is no such run.
+   */
+  post(runId: string, letter: Letter): Promise<boolean>
 
-  /** The letters that wait for a run, the oldest first. They go with the append that names them. */
+  /** The letters that wait for a run, the first posted first. They go with the append that names them. */
   inbox(runId: string): Promise<readonly Letter[]>
 
-  /** Calls `listener` with the id of a run that got a letter, also from another process. A store that cannot tell calls never. */
+  /**
+   * Calls `listener` with the id of a run that got a letter, also from another process, soon after; now and then also
+   * for a letter that waits since before. A store that cannot tell calls never.
+   */
   watch(listener: (runId: string) => void): { unsubscribe(): void }
 
   close(): Promise<void>
@@ -73,6 +97,7 @@ export interface NewRun {
   readonly version: string | null
   readonly idempotencyKey: string | null
   readonly status: string
+  /** At least one. */
   readonly records: readonly StoredRecord[]
 }
 
@@ -105,7 +130,7 @@ export interface Append {
   readonly records: readonly StoredRecord[]
   /** The run's status after these records. */
   readonly status: string
-  /** Letters that these records took in: deleted with the same commit, their ids remembered. */
+  /** Letters that these records took in: deleted with the same commit, their ids remembered, also of those that were never posted. */
   readonly taken: readonly string[]
 }
 
@@ -117,9 +142,9 @@ export interface RunInfo {
   readonly status: string
   /** The number of the last record. */
   readonly seq: number
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch: the time of the first record. */
   readonly createdAt: number
-  /** Milliseconds since the epoch: when the last record was appended. */
+  /** Milliseconds since the epoch: the time of the last record. */
   readonly updatedAt: number
   /** The id of the owner, whose lease may have run out; `null` for none. */
   readonly owner: string | null
@@ -159,7 +184,7 @@ export interface Claim {
   readonly limit: number
   /** The workflows that the owner knows. */
   readonly workflows: readonly string[]
-  /** Only these runs, whatever their status is. */
+  /** Only these of the runs, paused ones too. */
   readonly runIds?: readonly string[]
 }
 
