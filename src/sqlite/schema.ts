@@ -6,7 +6,8 @@ import { resultCodeOf } from './sqlite-error.ts'
  * Each brings the tables from the version that is its index to the next one. What is here has been released and does
  * not change.
  *
- * - A record's key is its run's `id` in the upper 32 bits and its number in the lower: one tree, in the order of reading.
+ * - Records lie in the order in which they came, so that writing one touches the last page and not one in the middle, whose
+ *   neighbours would be rewritten with it. Their key is the run's `id` in the upper 32 bits and their number in the lower.
  * - An append writes `seq` and `updated_at` of the run's row, which no index holds; `status` is written where it changes.
  * - A letter that was taken keeps its id, and loses its body.
  */
@@ -31,7 +32,8 @@ const migrations = [
   CREATE INDEX blazen_runs_workflow ON blazen_runs (workflow);
   CREATE INDEX blazen_runs_free ON blazen_runs (lease_until) WHERE status NOT IN ('completed', 'failed', 'aborted');
   CREATE TABLE blazen_records (
-    key INTEGER PRIMARY KEY,
+    number INTEGER PRIMARY KEY,
+    key INTEGER NOT NULL UNIQUE,
     at REAL NOT NULL,
     kind TEXT NOT NULL,
     body TEXT NOT NULL,
