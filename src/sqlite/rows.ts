@@ -2,7 +2,7 @@ import type { Base, Letter, RunInfo, StoredRecord } from '../store.ts'
 import { fromDatabaseText } from '../store-rules.ts'
 import type { SqliteStatement, SqliteValue } from './handle.ts'
 
-/** A row of `blazen_runs`. */
+/** A row of `blazen_run_infos`. */
 export interface RunRow {
   readonly id: number
   readonly run_id: string
@@ -17,7 +17,8 @@ export interface RunRow {
   readonly epoch: number
 }
 
-type RecordRow = StoredRecord
+/** What an append has to know of a run. */
+export type OwnedRow = Pick<RunRow, 'id' | 'seq' | 'status'>
 
 /** The rows of a query, in the shape that its columns give them. */
 export function rowsOf<Row>(statement: SqliteStatement, ...values: SqliteValue[]): Row[] {
@@ -44,7 +45,7 @@ export function toRunInfo(row: RunRow): RunInfo {
   }
 }
 
-export function toRecord({ seq, at, kind, body, bytes }: RecordRow): StoredRecord {
+export function toRecord({ seq, at, kind, body, bytes }: StoredRecord): StoredRecord {
   return { seq, at, kind: fromDatabaseText(kind), body, bytes: toBytes(bytes) }
 }
 

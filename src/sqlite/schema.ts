@@ -8,7 +8,8 @@ import { resultCodeOf } from './sqlite-error.ts'
  *
  * - Records lie in the order in which they came, so that writing one touches the last page and not one in the middle, whose
  *   neighbours would be rewritten with it. Their key is the run's `id` in the upper 32 bits and their number in the lower.
- * - An append writes `seq` and `updated_at` of the run's row, which no index holds; `status` is written where it changes.
+ * - An append writes its records and nothing else, unless it changes the run's status: the number and the time of the last
+ *   record are read from the records, and are in the run's row only for when a compaction has dropped them all.
  * - A letter that was taken keeps its id, and loses its body.
  */
 const migrations = [
@@ -54,6 +55,19 @@ const migrations = [
     bytes BLOB,
     UNIQUE (run, id)
   ) STRICT;
+  CREATE VIEW blazen_run_infos AS
+    SELECT id, run_id, workflow, version, idempotency_key, status,
+      coalesce((
+        SELECT key & 4294967295 FROM blazen_records
+        WHERE key BETWEEN run.id << 32 AND (run.id << 32) | 4294967295 ORDER BY key DESC LIMIT 1
+      ), seq) AS seq,
+      created_at,
+      coalesce((
+        SELECT at FROM blazen_records
+        WHERE key BETWEEN run.id << 32 AND (run.id << 32) | 4294967295 ORDER BY key DESC LIMIT 1
+      ), updated_at) AS updated_at,
+      owner, epoch, lease_until
+    FROM blazen_runs run;
   CREATE INDEX blazen_letters_waiting ON blazen_letters (run, number) WHERE body IS NOT NULL;
   `,
 ]

@@ -26,7 +26,7 @@ import {
 } from '../store-rules.ts'
 import type { SqliteHandle, SqliteValue } from './handle.ts'
 import { LetterWatch } from './letter-watch.ts'
-import { type RunRow, rowOf, rowsOf, toBase, toLetter, toRecord, toRunInfo } from './rows.ts'
+import { type OwnedRow, type RunRow, rowOf, rowsOf, toBase, toLetter, toRecord, toRunInfo } from './rows.ts'
 import { rollBack } from './schema.ts'
 import { toStoreError } from './sqlite-error.ts'
 import { prepareStatements, type Statements } from './statements.ts'
@@ -100,12 +100,12 @@ export class SqliteStore implements Store {
   async compact(runId: string, owner: Owner, base: Base, dropTo: number): Promise<'compacted' | 'conflict'> {
     checkDropTo(runId, base.seq, dropTo)
     return this.#write(() => {
-      const { ownedRun, putBase, deleteRecords } = this.#statements
-      const ownerId = toDatabaseText(owner.id)
-      const row = rowOf<{ id: number }>(ownedRun, toDatabaseText(runId), ownerId, owner.epoch, base.seq)
-      if (!row) return 'conflict'
-      putBase.run(row.id, base.seq, base.body, base.bytes)
-      deleteRecords.run(row.id, row.id, Math.max(0, dropTo))
+      const { ownedRun, putBase, keepLast, deleteRecords } = this.#statements
+      const run = rowOf<OwnedRow>(ownedRun, toDatabaseText(runId), toDatabaseText(owner.id), owner.epoch)
+      if (!run || base.seq > run.seq) return 'conflict'
+      putBase.run(run.id, base.seq, base.body, base.bytes)
+      keepLast.run(run.id)
+      deleteRecords.run(run.id, run.id, Math.max(0, dropTo))
       return 'compacted'
     })
   }
@@ -144,10 +144,11 @@ export class SqliteStore implements Store {
     if (this.#guard(() => this.#findFree(claim)).length === 0) return []
     return this.#write(() => {
       const leaseUntil = Date.now() + claim.leaseMs
-      const { claimRun } = this.#statements
-      return this.#findFree(claim).map(({ id }) =>
-        toRunInfo(rowOf<RunRow>(claimRun, toDatabaseText(claim.owner), leaseUntil, id) as RunRow),
-      )
+      const { claimRun, runOfId } = this.#statements
+      return this.#findFree(claim).map(({ id }) => {
+        claimRun.run(toDatabaseText(claim.owner), leaseUntil, id)
+        return toRunInfo(rowOf<RunRow>(runOfId, id) as RunRow)
+      })
     })
   }
 
@@ -198,25 +199,21 @@ export class SqliteStore implements Store {
 
   #append(append: Append): 'appended' | 'conflict' {
     const { runId, owner, expectedSeq, records, taken } = append
-    const { advance, advanceToStatus, takeLetter } = this.#statements
+    const { ownedRun, setStatus, takeLetter } = this.#statements
+    const run = rowOf<OwnedRow>(ownedRun, toDatabaseText(runId), toDatabaseText(owner.id), owner.epoch)
+    if (!run) return 'conflict'
+    if (run.seq !== expectedSeq) return this.#hasAppended(run, append) ? 'appended' : 'conflict'
     const status = toDatabaseText(append.status)
-    const changed: SqliteValue[] = [computeLastSeq(append), records.at(-1)?.at ?? null]
-    const known: SqliteValue[] = [toDatabaseText(runId), toDatabaseText(owner.id), owner.epoch, expectedSeq]
-    const row =
-      rowOf<{ id: number }>(advance, ...changed, ...known, status) ??
-      rowOf<{ id: number }>(advanceToStatus, ...changed, status, ...known)
-    if (!row) return this.#hasAppended(append) ? 'appended' : 'conflict'
-    this.#insert(row.id, records)
-    for (const id of taken) takeLetter.run(row.id, toDatabaseText(id))
+    if (status !== run.status) setStatus.run(status, run.id)
+    this.#insert(run.id, records)
+    for (const id of taken) takeLetter.run(run.id, toDatabaseText(id))
     return 'appended'
   }
 
   /** Whether this very append was made before. */
-  #hasAppended(append: Append): boolean {
-    const row = this.#find(append.runId)
-    if (!row || append.records.length === 0) return false
-    if (row.owner !== toDatabaseText(append.owner.id) || row.epoch !== append.owner.epoch) return false
-    return hasSameRecords(this.#select(row.id, append.expectedSeq + 1, computeLastSeq(append)), append)
+  #hasAppended({ id }: OwnedRow, append: Append): boolean {
+    if (append.records.length === 0) return false
+    return hasSameRecords(this.#select(id, append.expectedSeq + 1, computeLastSeq(append)), append)
   }
 
   #insert(id: number, records: readonly StoredRecord[]): void {
@@ -294,7 +291,7 @@ function toListing(filter: RunFilter): { sql: string; values: SqliteValue[] } {
   const given = conditions.flatMap(([condition, value]) => (value === undefined ? [] : [{ condition, value }]))
   const where = given.length === 0 ? '' : `WHERE ${given.map(({ condition }) => condition).join(' AND ')}`
   return {
-    sql: `SELECT * FROM blazen_runs ${where} ORDER BY id DESC LIMIT ?`,
+    sql: `SELECT * FROM blazen_run_infos ${where} ORDER BY id DESC LIMIT ?`,
     values: given.map(({ value }) => value),
   }
 }

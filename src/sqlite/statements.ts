@@ -9,18 +9,16 @@ const texts = {
     INSERT INTO blazen_runs
       (run_id, workflow, version, idempotency_key, status, seq, created_at, updated_at, owner, epoch, lease_until)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *`,
-  run: 'SELECT * FROM blazen_runs WHERE run_id = ?',
-  runOfKey: 'SELECT * FROM blazen_runs WHERE workflow = ? AND idempotency_key = ?',
+  run: 'SELECT * FROM blazen_run_infos WHERE run_id = ?',
+  runOfKey: 'SELECT * FROM blazen_run_infos WHERE workflow = ? AND idempotency_key = ?',
+  runOfId: 'SELECT * FROM blazen_run_infos WHERE id = ?',
   deleteRun: 'DELETE FROM blazen_runs WHERE run_id = ? RETURNING id',
 
-  // Setting the status costs the upkeep of two indexes, also where it is what it was.
-  advance: `
-    UPDATE blazen_runs SET seq = ?, updated_at = coalesce(?, updated_at)
-    WHERE run_id = ? AND owner = ? AND epoch = ? AND seq = ? AND status = ? RETURNING id`,
-  advanceToStatus: `
-    UPDATE blazen_runs SET seq = ?, updated_at = coalesce(?, updated_at), status = ?
-    WHERE run_id = ? AND owner = ? AND epoch = ? AND seq = ? RETURNING id`,
-  ownedRun: 'SELECT id FROM blazen_runs WHERE run_id = ? AND owner = ? AND epoch = ? AND seq >= ?',
+  ownedRun: 'SELECT id, seq, status FROM blazen_run_infos WHERE run_id = ? AND owner = ? AND epoch = ?',
+  setStatus: 'UPDATE blazen_runs SET status = ? WHERE id = ?',
+  keepLast: `
+    UPDATE blazen_runs SET (seq, updated_at) = (SELECT seq, updated_at FROM blazen_run_infos info WHERE info.id = blazen_runs.id)
+    WHERE id = ?`,
 
   insertRecord: 'INSERT INTO blazen_records (key, at, kind, body, bytes) VALUES ((? << 32) | ?, ?, ?, ?, ?)',
   records: `
@@ -55,7 +53,7 @@ const texts = {
     WHERE lease_until <= ? AND status NOT IN ('completed', 'failed', 'aborted')
       AND workflow IN (SELECT value FROM json_each(?)) AND run_id IN (SELECT value FROM json_each(?))
     ORDER BY id LIMIT ?`,
-  claimRun: 'UPDATE blazen_runs SET owner = ?, epoch = epoch + 1, lease_until = ? WHERE id = ? RETURNING *',
+  claimRun: 'UPDATE blazen_runs SET owner = ?, epoch = epoch + 1, lease_until = ? WHERE id = ?',
   renewRun: 'UPDATE blazen_runs SET lease_until = ? WHERE run_id = ? AND owner = ? RETURNING id',
   releaseRun: 'UPDATE blazen_runs SET owner = NULL, lease_until = 0 WHERE run_id = ? AND owner = ?',
 }
