@@ -92,7 +92,9 @@ export function withRunLife(
 
   machine.transition = (snapshot, event, scope) => {
     if (snapshot.status !== 'active') return transition(snapshot, event, scope)
-    const { journal } = snapshot.context.run
+    const { journal: own, owner } = snapshot.context.run
+    // Whoever else looks at the run, such as a pure transition, writes nothing down.
+    const journal = owner === scope.self ? own : undefined
     const isKept = journal?.folding === event
     if (event.type === 'blazen.fired' && !isKept && isEarly(scope, snapshot.context.run, event as Fired))
       return snapshot

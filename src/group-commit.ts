@@ -45,17 +45,28 @@ export class GroupCommit {
   }
 
   async #append(batch: readonly Joined[]): Promise<void> {
+    let verdicts: readonly ('appended' | 'conflict')[]
     try {
-      const verdicts = await untilStored(this.#place, () => this.#store.append(batch))
-      for (const [at, { parts, runId }] of batch.entries()) {
-        for (const part of parts) {
-          if (verdicts[at] === 'appended') part.onWritten()
-          else part.onLost(conflictOf(runId))
-        }
-      }
+      verdicts = await untilStored(this.#place, () => this.#store.append(batch))
     } catch (error) {
       for (const { parts } of batch) for (const part of parts) part.onLost(error)
+      return
     }
+    for (const [at, { parts, runId }] of batch.entries()) {
+      for (const part of parts) {
+        if (verdicts[at] === 'appended') tell(part)
+        else part.onLost(conflictOf(runId))
+      }
+    }
+  }
+}
+
+/** What goes wrong in one run is no matter of the others. */
+function tell(part: Writing): void {
+  try {
+    part.onWritten()
+  } catch (error) {
+    part.onLost(error)
   }
 }
 

@@ -61,6 +61,7 @@ export class Host {
   /** Runs that are being started, by id and by key. */
   readonly #starting = new Map<string, Promise<OwnedRun | RunInfo>>()
   readonly #stored: <Result>(fn: () => Promise<Result>) => Promise<Result>
+  readonly #report: (error: unknown) => void
   #closing: Promise<void> | undefined
   #isClosed = false
 
@@ -78,13 +79,14 @@ export class Host {
         )
       this.#workflows.set(workflow.name, compiledOf(workflow))
     }
+    this.#report = (error) => onStoreError?.(error)
     const retry = { onStoreError, isClosed: () => this.#isClosed }
     this.#commit = new GroupCommit(store, retry)
     this.#stored = (fn) => untilStored(retry, fn)
     const place = {
       ...{ store, id: this.#id, leaseMs: toMs(leaseMs, 'createHost: leaseMs'), commit: this.#commit, onInput },
       stored: this.#stored,
-      report: (error: unknown) => onStoreError?.(error),
+      report: this.#report,
     }
     this.#runs = new OwnedRuns({ ...place, onRoom: () => this.#keeper.onRoom() })
     const retentionMs =
@@ -219,7 +221,7 @@ export class Host {
     this.#isClosed = true
     const ids = this.#runs.ids
     for (const runId of ids) this.#runs.lose(runId)
-    if (ids.length > 0) await this.#store.release(this.#id, ids)
+    if (ids.length > 0) await this.#store.release(this.#id, ids).catch(this.#report)
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -21,7 +21,7 @@ export interface KeeperPlace {
 /** How many runs are claimed at once. */
 const claimSize = 100
 /** How many inboxes are looked into at each poll, for stores that do not say when a letter comes. */
-const inboxesAtOnce = 100
+const inboxesAtOnce = 20
 const retentionPollMs = 60_000
 
 /** Looks after the runs of a host from time to time: claims, leases, letters, retention. */
@@ -125,7 +125,8 @@ export class Keeper {
     // What was this host's and outlived its lease, while the process slept, is claimed like any other.
     this.#runs.lose(info.runId)
     try {
-      await this.#runs.recover(info, compiled)
+      const run = await this.#runs.recover(info, compiled)
+      await run.inbox.read()
     } catch (error) {
       if (!(error instanceof RunOwnershipLostError)) report(error)
     }

@@ -216,6 +216,13 @@ export class OwnedRuns {
     const inbox = new Inbox({ ...this.#place, runId, compiled, handler, journal })
     const run = { runId, compiled, owner, handler, journal, inbox, held: false }
     this.#runs.set(runId, run)
+    // An actor that somebody stopped leaves its run to whoever claims it.
+    const left = () => {
+      if (actor.getSnapshot().status !== 'stopped' || this.#runs.get(runId) !== run) return
+      this.lose(runId)
+      this.#place.store.release(owner.id, [runId]).catch(this.#place.report)
+    }
+    actor.subscribe({ complete: left, error: () => {} })
     return run
   }
 

@@ -49,7 +49,7 @@ export class RunHandle<Result = unknown> {
   async result(): Promise<Result> {
     for (;;) {
       const owned = await this.#place.owned(this.runId)
-      if (owned !== undefined && !endedStatuses.includes(owned.handler.status)) {
+      if (owned !== undefined) {
         const { settled, error, value } = await settle(owned.handler.result() as Promise<Result>)
         if (settled) return value as Result
         // Lost here, it goes on elsewhere.

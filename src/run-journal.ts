@@ -1,14 +1,5 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate'
-import {
-  type Answered,
-  clockOf,
-  fail,
-  type Journal,
-  now,
-  type Run,
-  type RunPicture,
-  toData,
-} from '../machines/index.ts'
+import { type Answered, clockOf, fail, type Journal, now, type Run, toData } from '../machines/index.ts'
 import { sizeOf, toBase } from './base.ts'
 import { Blobs } from './codec.ts'
 import { InputRequestError, RunFinishedError, RunOwnershipLostError, StoreError } from './errors.ts'

@@ -1,3 +1,6 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import {
   createHost,
   defineEvent,
@@ -12,6 +15,7 @@ import {
   workflow,
 } from 'blazen-xstate'
 import { expect, test } from 'vitest'
+import { sqliteStore } from '../src/sqlite/index.ts'
 import { createGate, rejection, turns } from './waiting.ts'
 
 const Next = defineEvent<{ n: number }>('Next')
@@ -402,4 +406,40 @@ test('a run whose workflow has changed is refused, and the others go on', async 
   expect(String(errors[0])).toContain('The workflow has changed since')
   expect(await (await second.run(adds, { a: 1, b: 1 })).result()).toBe(2)
   expect(await store.info(runId)).toMatchObject({ status: 'running', seq: 3 })
+})
+
+test('a host on a SQLite file goes on where the one before it was', async () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'blazen-host-')), 'runs.db')
+  const first = sqliteStore(file)
+  const before = hostOn(first)
+  const handlers = await Promise.all(Array.from({ length: 20 }, (_, n) => before.run(asks, { prompt: `${n}?` })))
+  await until(() => handlers.every(({ status }) => status === 'waiting'))
+  await before.close()
+  await first.close()
+  const second = sqliteStore(file)
+  const after = hostOn(second)
+  for (const { runId } of handlers) await after.respondToInput(runId, 'q', 'yes')
+  for (const { runId } of handlers) expect(await (await after.get(runId))?.result()).toEqual(['yes', []])
+  await after.close()
+  await second.close()
+})
+
+test('many hosts share the runs of one store, and each run is started again by one of them', async () => {
+  const { store, expireLeases } = storeOnClock()
+  const calls = new Map<string, number>()
+  const flow = workflow('shared').step('work', { accepts: StartEvent, emits: StopEvent }, async (_, ctx) => {
+    calls.set(ctx.runId, (calls.get(ctx.runId) ?? 0) + 1)
+    if (calls.get(ctx.runId) === 1) await new Promise(() => {})
+    return StopEvent({ result: ctx.runId })
+  })
+  const dead = createHost({ store, workflows: [flow], leaseMs: '1h', pollMs: '1h' })
+  const handlers = await Promise.all(Array.from({ length: 50 }, () => dead.run(flow)))
+  await until(() => calls.size === 50)
+  expireLeases()
+  const hosts = Array.from({ length: 3 }, () =>
+    createHost({ store, workflows: [flow], maxRuns: 5, pollMs: 2, graceMs: 50 }),
+  )
+  for (const { runId } of handlers) expect(await (await hosts[0]?.get(runId))?.result()).toBe(runId)
+  expect([...calls.values()].every((count) => count === 2)).toBe(true)
+  for (const host of hosts) await host.close()
 })
