@@ -1,10 +1,18 @@
 import { defineConfig } from 'tsup'
 
 export default defineConfig({
-  entry: { index: 'src/index.ts', machines: 'machines/index.ts' },
+  entry: {
+    index: 'src/index.ts',
+    machines: 'machines/index.ts',
+    sqlite: 'src/sqlite/index.ts',
+    postgres: 'src/postgres/index.ts',
+    testing: 'src/testing/index.ts',
+  },
   format: 'esm',
   target: 'es2022',
   platform: 'neutral',
+  removeNodeProtocol: false,
+  external: [/^node:/],
   dts: true,
   sourcemap: true,
   clean: true,

@@ -8,6 +8,9 @@ export default defineConfig({
     alias: [
       { find: /^blazen-xstate$/, replacement: at('./src/index.ts') },
       { find: /^blazen-xstate\/machines$/, replacement: at('./machines/index.ts') },
+      { find: /^blazen-xstate\/sqlite$/, replacement: at('./src/sqlite/index.ts') },
+      { find: /^blazen-xstate\/postgres$/, replacement: at('./src/postgres/index.ts') },
+      { find: /^blazen-xstate\/testing$/, replacement: at('./src/testing/index.ts') },
     ],
   },
   test: {

@@ -39,6 +39,8 @@ export interface StepConfig {
 export class Activity {
   readonly running = new Set<Attempt>()
   readonly queued = new Queue<Execution>()
+  /** By execution: what keeps the place between an attempt that failed and the next one, until that is written down. */
+  readonly #retrying = new Map<number, Attempt>()
   #yielding = false
   #held = false
   #stopped = false
@@ -52,7 +54,13 @@ export class Activity {
   ) {}
 
   add(execution: Execution): void {
-    if (this.queued.size === 0 && this.#hasPlace() && takeTurn()) {
+    const place = this.#retrying.get(execution.id)
+    if (place !== undefined) {
+      this.#retrying.delete(execution.id)
+      this.running.delete(place)
+      // Where it is over, the execution has been put back, and is in the queue.
+      if (!place.over) this.#startAgain(execution)
+    } else if (this.queued.size === 0 && this.#hasPlace() && takeTurn()) {
       this.#start(execution)
     } else {
       this.queued.push(execution)
@@ -120,8 +128,8 @@ export class Activity {
   }
 
   #hasPlace(): boolean {
-    const isFree = !this.#yielding && !this.#held && !this.#stopped && !this.run.preparing
-    return isFree && this.running.size < this.step.concurrency
+    const isOpen = !this.#yielding && !this.#held && !this.#stopped && !this.run.preparing && !this.run.halted
+    return isOpen && this.running.size < this.step.concurrency
   }
 
   /** Begins the next attempt of an execution, now or when it is due; it has its place from here on. */
@@ -139,8 +147,10 @@ export class Activity {
 
   #call(attempt: Attempt): void {
     const { step } = this
+    if (this.run.halted) return
     attempt.waiting = false
     this.run.active++
+    if (this.run.journal !== undefined) attempt.startedAt = now(clockOf(this.scope))
     attempt.timer =
       step.timeoutMs === undefined
         ? undefined
@@ -181,11 +191,30 @@ export class Activity {
 
   #settle(attempt: Attempt, events: readonly RoutedEvent[]): void {
     const { writes, collected, execution } = attempt
-    if (writes !== undefined) this.run.state.resolve(writes)
-    const taken = collected?.flatMap((each) => each.taken.map(({ by }) => by))
+    if (writes !== undefined) {
+      this.run.state.resolve(writes)
+      if (this.run.journal !== undefined) this.run.state.stage(writes)
+    }
+    const collections = collected?.map(({ type, added, taken }) => ({
+      type,
+      added: added !== undefined,
+      taken: taken.map(({ by }) => by),
+    }))
     const { name: step } = this.step
     this.#leave(attempt)
-    this.#report({ type: 'blazen.settled', step, execution: execution.id, events, writes, collected: taken })
+    // A picture of the run shows it as not settled until the record is there.
+    if (collected !== undefined && this.run.journal !== undefined) this.run.collecting.set(execution.id, collected)
+    const durationMs = attempt.startedAt === undefined ? undefined : now(clockOf(this.scope)) - attempt.startedAt
+    this.#report({
+      type: 'blazen.settled',
+      step,
+      execution: execution.id,
+      events,
+      writes,
+      collected: collections,
+      isApplied: true,
+      durationMs,
+    })
     this.#startQueued()
   }
 
@@ -224,11 +253,23 @@ export class Activity {
     this.#leave(attempt)
     attempt.discard()
     const dueAt = delayMs === 0 ? undefined : now(clockOf(this.scope)) + delayMs
+    const isWritten = this.run.journal !== undefined
+    if (isWritten) this.#keepPlace(execution)
     this.#report({ type: 'blazen.retried', execution: execution.id, attempt: attempt.number + 1, dueAt, error })
-    if (this.#stopped) return
-    // Whoever fails keeps the place; but a loop of failures lets the event loop turn.
+    if (!this.#stopped && !isWritten) this.#startAgain(execution)
+  }
+
+  #keepPlace(execution: Execution): void {
+    const place = new Attempt(execution, this.run, this.scope)
+    place.waiting = true
+    this.#retrying.set(execution.id, place)
+    this.running.add(place)
+  }
+
+  /** Whoever fails keeps the place; but a loop of failures lets the event loop turn. */
+  #startAgain(execution: Execution): void {
     if (this.#held) this.#putBack([execution])
-    else if (dueAt !== undefined) this.#start(execution)
+    else if (execution.dueAt !== undefined) this.#start(execution)
     else this.#startOnNextTurn(execution)
   }
 
@@ -252,7 +293,7 @@ export class Activity {
     if (!attempt.waiting) this.run.active--
     attempt.over = true
     this.running.delete(attempt)
-    if (attempt.collected !== undefined) this.run.collecting.delete(attempt.collected)
+    if (attempt.collected !== undefined) this.run.collecting.delete(attempt.execution.id)
     if (attempt.timer !== undefined) clockOf(this.scope).clearTimeout(attempt.timer)
   }
 

@@ -23,6 +23,8 @@ export class Attempt {
   collected: Collecting[] | undefined
   /** Takes off the timeout, or the delay before the next attempt. */
   timer: unknown
+  /** When its function was called, where somebody wants to know. */
+  startedAt: number | undefined
   #controller: AbortController | undefined
   #aborted: { reason: unknown } | undefined
 

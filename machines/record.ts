@@ -21,6 +21,15 @@ export interface InputRequest extends RoutedEvent {
   readonly dueAt?: number | undefined
 }
 
+/** What one execution did to the collection of a type. */
+export interface Collection {
+  readonly type: string
+  /** Whether it added its own event. */
+  readonly added: boolean
+  /** The executions whose events it took. */
+  readonly taken: readonly number[]
+}
+
 /** A step's function has returned: the one event in which a step reports an execution. */
 export interface Settled {
   readonly type: 'blazen.settled'
@@ -28,8 +37,12 @@ export interface Settled {
   readonly execution: number
   readonly events: readonly RoutedEvent[]
   readonly writes: Writes | undefined
-  /** The executions whose events this one collected. */
-  readonly collected: readonly number[] | undefined
+  /** What it did to collections. */
+  readonly collected: readonly Collection[] | undefined
+  /** The collections have changed already: this is the process in which it happened. */
+  readonly isApplied?: boolean
+  /** How long the last attempt took; known where records are kept. */
+  readonly durationMs: number | undefined
 }
 
 /** An attempt failed and another follows. */

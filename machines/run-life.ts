@@ -1,6 +1,7 @@
 import type { AnyActorRef, AnyActorScope, AnyEventObject, Snapshot } from 'xstate'
 import { clockOf, keepErrorLocal, now } from './actor-scope.ts'
 import { deliver, isStop, moved } from './fast-path.ts'
+import { isFact } from './journal.ts'
 import { prepare } from './preparing.ts'
 import type { Fired } from './record.ts'
 import { fromData, type Routes, Run, route, toData } from './run.ts'
@@ -44,12 +45,11 @@ export function withRunLife(
   }
 
   machine.getInitialSnapshot = (scope, input) => {
-    const { runId, event, timeoutMs, inline, state, local } = config.begin(input)
+    const { runId, event, timeoutMs, state, ...here } = config.begin(input)
     const run = new Run(runId, scope.self, state)
     run.timeoutMs = timeoutMs
     run.timeLeftMs = timeoutMs
-    run.inline = inline
-    run.local = local
+    Object.assign(run, here)
     route(run, routes, event, [])
     return begin({ status: 'active', value: 'running' }, run, scope)
   }
@@ -61,8 +61,8 @@ export function withRunLife(
     )
 
   machine.restoreSnapshot = (persisted, scope) => {
-    const { status, value, data, inline, local } = config.restore(persisted)
-    const run = Object.assign(fromData(data, scope.self), { inline, local })
+    const { status, value, data, inline, local, journal } = config.restore(persisted)
+    const run = Object.assign(fromData(data, scope.self), { inline, local, journal })
     const snapshot = begin({ status, value }, run, scope)
     if (status !== 'active') {
       run.local = config.open(run, scope)
@@ -93,9 +93,18 @@ export function withRunLife(
 
   machine.transition = (snapshot, event, scope) => {
     if (snapshot.status !== 'active') return transition(snapshot, event, scope)
-    if (event.type === 'blazen.fired' && isEarly(scope, snapshot.context.run, event as Fired)) return snapshot
-    const admitted = routes.has(event.type) ? config.admit(snapshot.context.run, event) : event
+    const { journal: own, owner } = snapshot.context.run
+    // Whoever else looks at the run, such as a pure transition, writes nothing down.
+    const journal = owner === scope.self ? own : undefined
+    const isKept = journal?.folding === event
+    if (event.type === 'blazen.fired' && !isKept && isEarly(scope, snapshot.context.run, event as Fired))
+      return snapshot
+    const admitted = routes.has(event.type) && !isKept ? config.admit(snapshot.context.run, event) : event
     if (admitted === undefined) return snapshot
+    if (journal !== undefined && !isKept && isFact(event)) {
+      scope.defer(() => journal.submit(admitted, event))
+      return snapshot
+    }
     const next = isLast(admitted)
       ? withoutChildren(transition, snapshot, admitted, scope)
       : transition(snapshot, admitted, scope)

@@ -1,5 +1,6 @@
 import { type Collected, type Collecting, type Collections, uncollectAll } from './collect.ts'
 import { copyExecution, Execution, type RoutedEvent } from './execution.ts'
+import type { Journal } from './journal.ts'
 import { type Failed, type Failure, fail, type InputRequest, type Settled } from './record.ts'
 import { StateLog } from './state-log.ts'
 
@@ -72,8 +73,12 @@ export class Run {
   prepared = false
   /** Whether it is still being done: executions wait in the queues of their steps. */
   preparing = false
-  /** What attempts have collected that have not settled. */
-  readonly collecting = new Set<readonly Collecting[]>()
+  /** The run is about to leave this process: what is at work goes on, and nothing more is begun. */
+  halted = false
+  /** Where what happens is written down before it counts; `undefined` where nothing is. */
+  journal: Journal | undefined
+  /** By execution, what attempts have collected that have not settled. */
+  readonly collecting = new Map<number, readonly Collecting[]>()
 
   constructor(
     readonly id: string,
@@ -94,7 +99,7 @@ export class Run {
 /** The run as it is written down: without what has not settled. */
 export function toData(run: Run): RunData {
   const collections = new Map([...run.collections].map(([type, collected]) => [type, [...collected]]))
-  uncollectAll(collections, run.collecting)
+  uncollectAll(collections, run.collecting.values())
   return {
     ...run,
     open: [...run.open.values()],
@@ -138,13 +143,27 @@ export function route(run: Run, routes: Routes, event: RoutedEvent, opened: Exec
 
 /** An execution has settled: what it wrote and took becomes part of the run. */
 export function settle(run: Run, settled: Settled): void {
+  const execution = run.open.get(settled.execution)
   run.open.delete(settled.execution)
   run.lastStep = settled.step
   if (settled.writes !== undefined) run.state.commit(settled.writes)
-  for (const by of settled.collected ?? []) {
-    const other = run.open.get(by)
-    if (other !== undefined) other.spent = true
+  if (settled.collected === undefined) return
+  run.collecting.delete(settled.execution)
+  for (const { type, added, taken } of settled.collected) {
+    if (!settled.isApplied && execution !== undefined) applyCollection(run, execution, type, added, taken)
+    for (const by of taken) {
+      const other = run.open.get(by)
+      if (other !== undefined) other.spent = true
+    }
   }
+}
+
+function applyCollection(run: Run, execution: Execution, type: string, added: boolean, taken: readonly number[]): void {
+  const waiting = [...(run.collections.get(type) ?? [])]
+  if (added && !execution.spent) waiting.push({ by: execution.id, event: execution.event })
+  const left = waiting.filter(({ by }) => !taken.includes(by))
+  if (left.length > 0) run.collections.set(type, left)
+  else run.collections.delete(type)
 }
 
 /** Sets a timer; gives its id. */

@@ -24,6 +24,8 @@ function partsOf(value: unknown): ReadonlyMap<string, unknown> {
 export class Writes extends Map<string, unknown> {
   /** The keys whose value was worked out on the one before it. */
   changed: Set<string> | undefined
+  /** They are on their way to be committed. */
+  isStaged = false
 }
 
 /**
@@ -35,6 +37,8 @@ export class StateLog {
   readonly committed: Map<string, unknown>
   /** By key, the uncommitted writes in the order in which they were made; the last one is what readers see. */
   readonly #pending = new Map<string, Writes[]>()
+  /** By key, what is on its way to be committed: written down, and not yet known to be. */
+  readonly #staged = new Map<string, Writes>()
 
   constructor(committed: Iterable<readonly [string, unknown]> = []) {
     this.committed = new Map(committed)
@@ -65,13 +69,13 @@ export class StateLog {
   }
 
   /**
-   * Makes the writes ready to be committed: what depends on a value before is worked out on what is committed, and
-   * the entries of composite values are written, as far as they are others than those that are committed.
+   * Makes the writes ready to be committed: what depends on a value before is worked out on what is there by then, and
+   * the entries of composite values are written, as far as they are others than those that are there.
    */
   resolve(writes: Writes): void {
     let entries: Map<string, unknown> | undefined
     for (const [key, value] of writes) {
-      const before = this.committed.get(key)
+      const before = this.upcoming(key)
       let after = value
       if (value instanceof Change) {
         after = value.apply(before)
@@ -102,6 +106,29 @@ export class StateLog {
     writes.set(key, value)
   }
 
+  /** What the next writes that are committed will find: what is committed, or about to be. */
+  upcoming(key: string): unknown {
+    const staged = this.#staged.get(key)
+    const value = staged?.has(key) ? staged.get(key) : this.committed.get(key)
+    return value === deleted ? undefined : value
+  }
+
+  /**
+   * The writes will be committed, in this order, once they are written down. For all others they count already: what
+   * they make void is void from now on, so that no record tells of it.
+   */
+  stage(writes: Writes): void {
+    writes.isStaged = true
+    for (const key of writes.keys()) {
+      const layers = this.#pending.get(key)
+      if (layers?.includes(writes)) {
+        this.#withdraw(layers, writes, key)
+        layers.splice(layers.filter((each) => each.isStaged).length, 0, writes)
+      }
+      this.#staged.set(key, writes)
+    }
+  }
+
   /**
    * Makes the writes part of the run. Older ones to the same keys are void then, also if they commit later; but not
    * under a change, which goes beside what others write.
@@ -109,15 +136,25 @@ export class StateLog {
   commit(writes: Writes): void {
     for (const [key, value] of writes) {
       const layers = this.#pending.get(key)
-      const at = layers?.indexOf(writes) ?? -1
-      if (layers !== undefined && at >= 0) {
-        const first = writes.changed?.has(key) ? at : 0
-        for (const older of layers.splice(first, at + 1 - first)) if (older !== writes) older.delete(key)
+      if (layers?.includes(writes)) {
+        this.#withdraw(layers, writes, key)
         if (layers.length === 0) this.#pending.delete(key)
       }
+      if (this.#staged.get(key) === writes) this.#staged.delete(key)
       if (value === deleted) this.committed.delete(key)
       else this.committed.set(key, value)
     }
+  }
+
+  /** Takes the writes out of the layers, and with them the older ones that they make void. */
+  #withdraw(layers: Writes[], writes: Writes, key: string): void {
+    const at = layers.indexOf(writes)
+    if (writes.changed?.has(key)) {
+      layers.splice(at, 1)
+      return
+    }
+    const first = layers.findIndex((each) => each === writes || !each.isStaged)
+    for (const older of layers.splice(first, at + 1 - first)) if (older !== writes) older.delete(key)
   }
 
   /** Takes the writes back. */

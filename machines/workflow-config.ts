@@ -12,6 +12,7 @@ import type {
 } from 'xstate'
 import type { StepConfig } from './activity.ts'
 import type { RoutedEvent } from './execution.ts'
+import type { Journal } from './journal.ts'
 import type { Answered, Failed, Failure, InputRequest, RunEvent } from './record.ts'
 import type { Run, RunData } from './run.ts'
 
@@ -39,7 +40,7 @@ export interface WorkflowConfig {
   /** The snapshot of a run as plain JSON data. Throws if something in it cannot be kept. */
   readonly persist: (picture: RunPicture, run: Run) => Snapshot<unknown>
   /** What `persist` gave, checked whole. Throws before anything runs. */
-  readonly restore: (persisted: unknown) => RunPicture & Pick<Beginning, 'inline' | 'local'>
+  readonly restore: (persisted: unknown) => RunPicture & Pick<Beginning, 'inline' | 'local' | 'journal'>
   /** The error that a run fails with. */
   readonly toError: (failure: Failure, run: Run) => unknown
 }
@@ -56,6 +57,8 @@ export interface Beginning {
   readonly state: Iterable<readonly [string, unknown]>
   /** What `open` finds in `run.local`. */
   readonly local: unknown
+  /** Where what happens is written down before it counts. */
+  readonly journal: Journal | undefined
 }
 
 /** A run between two events: where it is in its life, and all that is known of it. */

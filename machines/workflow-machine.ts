@@ -1,5 +1,6 @@
 import {
   type AnyActorLogic,
+  type AnyActorRef,
   type AnyEventObject,
   type AnyStateMachine,
   assign,
@@ -10,6 +11,7 @@ import {
 import type { StepConfig } from './activity.ts'
 import { type Execution, type RoutedEvent, requestType, stopType } from './execution.ts'
 import { withFastPath } from './fast-path.ts'
+import { type Fact, fold } from './fold.ts'
 import { prepare } from './preparing.ts'
 import {
   type Answered,
@@ -26,7 +28,17 @@ import { closeRequest, isIdle, ownedBy, type Routes, Run, route, setTimer, settl
 import { withRunLife } from './run-life.ts'
 import { createStepLogic } from './step-logic.ts'
 import { arm, armAll, disarm, disarmAll, startClock, stopClock } from './timers.ts'
-import type { WorkflowConfig, WorkflowContext, WorkflowMachine } from './workflow-config.ts'
+import type { RunPicture, WorkflowConfig, WorkflowContext, WorkflowMachine } from './workflow-config.ts'
+
+/** A workflow's machine, and the same transitions as a fold over what was written down. */
+export interface WorkflowLogic {
+  readonly machine: WorkflowMachine
+  /**
+   * Where a run is after `facts`, from where the snapshot of `actor` says, which was made and never started: nothing is
+   * called, sent or armed.
+   */
+  readonly fold: (actor: AnyActorRef, facts: Iterable<Fact>, since?: number) => RunPicture
+}
 
 /**
  * The life of a run. Every step is an actor that is invoked for the whole run; every event type that a step accepts
@@ -49,7 +61,7 @@ import type { WorkflowConfig, WorkflowContext, WorkflowMachine } from './workflo
  * it settles once; in `waiting` nothing is open; in `pausing` and `paused` nothing is routed, what comes is queued;
  * nothing is routed after the end.
  */
-export function createWorkflowMachine(config: WorkflowConfig): WorkflowMachine {
+export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
   const routes = computeRoutes(config.steps)
   const logics = new Map(config.steps.map((step) => [step.name, createStepLogic(step)]))
   const on = <Transition>(transition: Transition) =>
@@ -62,7 +74,7 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowMachine {
       aborted: ({ event }) => (event as Failed).failure.kind === 'aborted',
       asked: ({ context }) => isIdle(context.run) && (context.run.requests.size > 0 || config.idle === 'wait'),
       stalled: ({ context }) => isIdle(context.run),
-      atRest: ({ context }) => context.run.active === 0,
+      atRest: ({ context: { run } }) => run.active === 0 && !run.journal?.isBusy,
       open: ({ event, context }) => context.run.open.has((event as Settled).execution),
       pending: ({ event, context }) => context.run.requests.has((event as Answered).requestId),
       due: ({ event, context }) => context.run.timers.has((event as Fired).timer),
@@ -105,6 +117,8 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowMachine {
         const execution = run.open.get(id)
         if (execution !== undefined) Object.assign(execution, { attempt, dueAt })
         enqueue.assign({ run })
+        // Where it is written down first, the next attempt waits for that.
+        if (execution !== undefined && run.journal !== undefined) enqueue.sendTo(execution.step, execution)
         enqueue.raise({ type: 'blazen.check' })
       }),
       fire: enqueueActions(({ context, event, self, enqueue }) => {
@@ -262,7 +276,12 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowMachine {
     return fail({ kind: 'unhandled', event, step })
   }
 
-  return withRunLife(withFastPath(asWorkflowMachine(machine), routes), config, routes, logics)
+  const routed = withFastPath(asWorkflowMachine(machine), routes)
+  const { transition } = routed
+  return {
+    machine: withRunLife(routed, config, routes, logics),
+    fold: (actor, facts, since) => fold(transition, actor, facts, since),
+  }
 }
 
 function computeRoutes(steps: readonly StepConfig[]): Routes {

@@ -23,16 +23,45 @@ export type PersistedValue =
   | { readonly json: JsonValue }
   /** Base64, and how many bytes it stands for. */
   | { readonly bytes: string; readonly length: number }
+  /** Where in the {@link Blobs} beside the data the bytes begin, and how many there are. */
+  | { readonly blob: number; readonly length: number }
   /** Text of the serialiser. */
   | { readonly coded: string }
   /** In state alone: the class and the fields of a `BlazenState`, whose values are entries of their own. */
   | { readonly object: JsonValue }
 
+/** Bytes that are kept beside JSON data, as they are. */
+export class Blobs {
+  readonly #parts: Uint8Array[] = []
+  #length = 0
+
+  add(bytes: Uint8Array): { readonly blob: number; readonly length: number } {
+    const blob = this.#length
+    this.#parts.push(bytes)
+    this.#length += bytes.length
+    return { blob, length: bytes.length }
+  }
+
+  /** All of them, one after the other; `null` for none. */
+  toBytes(): Uint8Array | null {
+    const [first, ...others] = this.#parts
+    if (first === undefined) return null
+    if (others.length === 0) return first
+    const all = new Uint8Array(this.#length)
+    let at = 0
+    for (const part of this.#parts) {
+      all.set(part, at)
+      at += part.length
+    }
+    return all
+  }
+}
+
 /** A stored value that does not stand for itself. */
 export abstract class Box {
   abstract readonly tier: Tier
   abstract read(): unknown
-  abstract persist(): PersistedValue
+  abstract persist(blobs: Blobs | undefined): PersistedValue
   readOwn(): unknown {
     return this.read()
   }
@@ -52,7 +81,8 @@ class Bytes extends Box {
     return new Uint8Array(this.bytes)
   }
 
-  persist(): PersistedValue {
+  persist(blobs: Blobs | undefined): PersistedValue {
+    if (blobs !== undefined) return blobs.add(this.bytes)
     this.text ??= toBase64(this.bytes)
     return { bytes: this.text, length: this.bytes.length }
   }
@@ -166,10 +196,11 @@ export function readOwn(stored: Stored): unknown {
 /**
  * The value for a snapshot. It is encoded once, however often it is asked for.
  *
+ * @param blobs - takes bytes as they are; without it they become text
  * @throws {@link CodecError} `live`, with the path to what cannot leave the process
  */
-export function persist(stored: Stored): PersistedValue {
-  if (stored instanceof Box) return stored.persist()
+export function persist(stored: Stored, blobs?: Blobs): PersistedValue {
+  if (stored instanceof Box) return stored.persist(blobs)
   return isJson(stored) ? { json: stored } : { coded: encodeText(stored, defaultClasses) }
 }
 
@@ -180,7 +211,12 @@ export function persist(stored: Stored): PersistedValue {
  * @param where - what to call the value in errors, as in `state["cart"]`
  * @throws {@link CodecError} `damaged`
  */
-export function revive(persisted: unknown, classes: ClassRegistry = defaultClasses, where = 'the value'): Stored {
+export function revive(
+  persisted: unknown,
+  classes: ClassRegistry = defaultClasses,
+  where = 'the value',
+  blobs?: Uint8Array | null,
+): Stored {
   const keys = typeof persisted === 'object' && persisted !== null ? Object.keys(persisted).join() : ''
   const part = (key: string): unknown => Reflect.get(Object(persisted), key)
   switch (keys) {
@@ -189,6 +225,9 @@ export function revive(persisted: unknown, classes: ClassRegistry = defaultClass
     case 'bytes,length':
     case 'length,bytes':
       return reviveBytes(part('bytes'), part('length'), where)
+    case 'blob,length':
+    case 'length,blob':
+      return reviveBlob(part('blob'), part('length'), blobs, where)
     case 'coded':
       return reviveCoded(part('coded'), classes, where)
     default:
@@ -230,6 +269,15 @@ function reviveBytes(text: unknown, length: unknown, where: string): Stored {
   if (bytes === undefined)
     throw damaged(where, `expected base64 text for ${length} bytes, got ${text.length} characters that are not that`)
   return new Bytes(bytes, text)
+}
+
+function reviveBlob(from: unknown, length: unknown, blobs: Uint8Array | null | undefined, where: string): Stored {
+  const isPart = Number.isInteger(from) && Number.isInteger(length) && Number(from) >= 0 && Number(length) >= 0
+  const end = Number(from) + Number(length)
+  if (blobs === undefined || blobs === null || !isPart || end > blobs.length) {
+    throw damaged(where, `expected ${String(length)} bytes from ${String(from)} on, got ${blobs?.length ?? 'none'}`)
+  }
+  return new Bytes(blobs.slice(Number(from), end))
 }
 
 function reviveCoded(text: unknown, classes: ClassRegistry, where: string): Stored {

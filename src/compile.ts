@@ -1,17 +1,20 @@
-import type { Snapshot } from 'xstate'
+import { type AnyActorRef, createActor, type Snapshot } from 'xstate'
 import {
   type Answered,
   createWorkflowMachine,
   type Failed,
   fail,
   type InputRequest,
+  type Journal,
   type Run,
   type RunPicture,
   requestType,
   responseType,
   stopType,
+  type WorkflowLogic,
   type WorkflowMachine,
 } from '../machines/index.ts'
+import type { Blobs } from './codec.ts'
 import { toArray, typesOf, type WorkflowDefinition } from './definition.ts'
 import { attempt, optionalMs } from './definition-problem.ts'
 import { engineClasses } from './engine-classes.ts'
@@ -23,7 +26,7 @@ import { migrate } from './migration.ts'
 import type { Schema } from './schema.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
 import { type Arrived, checkTop, fromSnapshot } from './snapshot-read.ts'
-import { toSnapshot } from './snapshot-write.ts'
+import { type Departing, toSnapshot } from './snapshot-write.ts'
 import { toStartEvent } from './start-event.ts'
 import { StateObject } from './state-object.ts'
 import { completeState, initialState } from './state-schema.ts'
@@ -39,13 +42,18 @@ export class RunInput {
     readonly timeoutMs?: number,
     readonly onInput?: OnInput,
     readonly signal?: AbortSignal,
+    readonly journal?: Journal,
   ) {}
 }
 
 /** A workflow, ready to run. */
 export interface Compiled {
   readonly machine: WorkflowMachine
+  readonly fold: WorkflowLogic['fold']
   readonly blueprint: Blueprint
+  readonly definition: WorkflowDefinition
+  /** How values of a run are written down that is kept in a store: without its session. */
+  readonly departing: (run: Run, blobs: Blobs) => Departing
 }
 
 /**
@@ -74,7 +82,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
     classes,
   }
   const { schemas } = blueprint
-  const machine = createWorkflowMachine({
+  const { machine, fold } = createWorkflowMachine({
     name,
     version: options.version,
     steps,
@@ -90,6 +98,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
         inline: onInput !== undefined,
         state: initialState(options.state, name, blueprint.classes),
         local: { onInput, signal: given.signal } satisfies Arrival,
+        journal: given.journal,
       }
     },
     restore: (snapshot) => {
@@ -99,6 +108,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
         ...arrived.picture,
         inline: onInput !== undefined,
         local: { onInput, arrived: arrived.picture, previous: arrived.previous } satisfies Arrival,
+        journal: arrived.journal,
       }
     },
     persist: (picture, run) => pack(picture, run, definition, blueprint) as WorkflowSnapshot & Snapshot<unknown>,
@@ -110,7 +120,23 @@ export function compile(definition: WorkflowDefinition): Compiled {
     admit: (run, event) => admit(run, event, schemas),
     toError: (failure, run) => toError(failure, run, blueprint),
   })
-  return { machine, blueprint }
+  const departing = (run: Run, blobs: Blobs) => ({
+    ...toDeparting(definition, blueprint, run.local instanceof LiveRun ? run.local : undefined),
+    ...{ session: new Map(), lostSession: [], blobs },
+  })
+  return { machine, fold, blueprint, definition, departing }
+}
+
+/**
+ * The actor of a new run, not started.
+ *
+ * @throws whatever the beginning of the run throws: XState keeps it, to tell it globally at the start.
+ */
+export function createRun({ machine }: Pick<Compiled, 'machine'>, input: RunInput): AnyActorRef {
+  const actor = createActor(machine, { input: input as never })
+  const { status, error } = actor.getSnapshot()
+  if (status === 'error') throw error
+  return actor
 }
 
 /** A snapshot that was read already, with what was asked of the run. It stands where a plain actor has the raw one. */
@@ -120,6 +146,7 @@ export class ArrivedRun {
     readonly onInput?: OnInput,
     /** The same run, paused in this process. */
     readonly previous?: LiveRun,
+    readonly journal?: Journal,
   ) {}
 }
 
@@ -129,14 +156,16 @@ export function readSnapshot(
   { accepted, classes }: Blueprint,
   snapshot: unknown,
   onInput?: OnInput,
+  blobs: Uint8Array | null = null,
 ): ArrivedRun {
   const { version, migrate: migrations = {} } = options
-  const migrated = migrate(checkTop(snapshot), { name, version, migrations }, classes)
+  const migrated = migrate(checkTop(snapshot), { name, version, migrations }, classes, blobs)
   const picture = fromSnapshot(migrated, {
     workflow: name,
     steps: new Set(steps.map((step) => step.name)),
     types: new Set([...accepted, requestType, stopType]),
     classes,
+    blobs,
   })
   // Where there are objects, they have to be rebuilt first.
   const isWhole = ![...picture.data.state.values()].some((value) => value instanceof StateObject)
@@ -147,19 +176,24 @@ export function readSnapshot(
 }
 
 /** The snapshot of a run, under its pause policy. A run that is about to start has nothing live yet. */
-function pack(picture: RunPicture, run: Run, definition: WorkflowDefinition, { classes }: Blueprint): WorkflowSnapshot {
+function pack(picture: RunPicture, run: Run, definition: WorkflowDefinition, blueprint: Blueprint): WorkflowSnapshot {
   const live = run.local instanceof LiveRun ? run.local : undefined
-  const { version, sessionPausePolicy: policy = 'pickle_or_error' } = definition.options
-  return toSnapshot(picture, {
-    workflow: definition.name,
-    version,
-    policy,
-    classes,
+  return toSnapshot(picture, toDeparting(definition, blueprint, live))
+}
+
+function toDeparting(
+  { name, options }: WorkflowDefinition,
+  { classes }: Blueprint,
+  live: LiveRun | undefined,
+): Departing {
+  const { version, sessionPausePolicy: policy = 'pickle_or_error' } = options
+  return {
+    ...{ workflow: name, version, policy, classes },
     session: live?.session.entries ?? new Map(),
     lostSession: live?.session.lost ?? [],
     lostState: live?.lostState ?? [],
     onDrop: (dropped) => live?.warnOfDrop(dropped),
-  })
+  }
 }
 
 /** What happens to a request whose time is up: its default is the answer, or the run fails. */

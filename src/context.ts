@@ -144,7 +144,7 @@ export class StepContext<State extends object = Record<string, unknown>> {
     }
     if (attempt.collected === undefined) {
       attempt.collected = []
-      run.collecting.add(attempt.collected)
+      run.collecting.set(attempt.execution.id, attempt.collected)
     }
     return collect(run.collections, execution, attempt.collected, count) as EventOf<Type>[] | undefined
   }

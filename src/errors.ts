@@ -304,6 +304,46 @@ export class RunFinishedError extends BlazenError {
   }
 }
 
+/** What a store has to say about a failure. */
+export type StoreErrorCode =
+  /** The run has another owner by now, or other records. */
+  | 'conflict'
+  /** The database takes no writes. */
+  | 'store_read_only'
+  /** The disk, or the database's share of it, is full. */
+  | 'store_full'
+  /** What is stored cannot be read: damaged, or no database of this kind. */
+  | 'store_corrupt'
+  /** The tables were made by a newer version of the library. */
+  | 'store_newer'
+  /** The store was closed. */
+  | 'store_closed'
+  /** Others hold the database locked. */
+  | 'store_busy'
+  /** The database cannot be reached, or is starting or stopping. */
+  | 'store_unavailable'
+  /** The database does not let this user in, or not this far. */
+  | 'store_refused'
+  /** The package that speaks to the database is not installed. */
+  | 'store_driver'
+  /** Anything else: `cause` says what. */
+  | 'store_failed'
+
+/** A store cannot do what was asked of it. `cause` is the error of its database, if it is one. */
+export class StoreError extends BlazenError {
+  override name = 'StoreError'
+
+  constructor(
+    override readonly code: StoreErrorCode,
+    message: string,
+    /** Whether trying again is in vain until somebody repairs something. */
+    readonly permanent: boolean,
+    options?: ErrorOptions,
+  ) {
+    super(code, message, options)
+  }
+}
+
 /** Thrown by a step's function, or wrapped around what it throws: never retried. */
 export class FatalError extends Error {
   override name = 'FatalError'

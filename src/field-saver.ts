@@ -78,7 +78,7 @@ function due({ writes, run }: Attempt): Due[] {
   for (const [key, value] of writes ?? []) {
     // A look at what readers see spares the recipes of `update` another run.
     if (!(run.state.get(key) instanceof StateObject)) continue
-    const committed = run.state.committed.get(key)
+    const committed = run.state.upcoming(key)
     const object = resolved(value, committed)
     if (!(object instanceof StateObject)) continue
     const before = committed instanceof StateObject ? committed.fields : undefined
@@ -89,7 +89,7 @@ function due({ writes, run }: Attempt): Due[] {
 
 function touchesObjects({ writes, run }: Attempt): boolean {
   for (const key of writes?.keys() ?? []) {
-    if (run.state.get(key) instanceof StateObject || run.state.committed.get(key) instanceof StateObject) return true
+    if (run.state.get(key) instanceof StateObject || run.state.upcoming(key) instanceof StateObject) return true
   }
   return false
 }

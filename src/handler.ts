@@ -1,5 +1,5 @@
-import type { AnyActorRef } from 'xstate'
-import { fail, type InputRequest, type Paused, type Run, responseType } from '../machines/index.ts'
+import type { AnyActorRef, AnyEventObject } from 'xstate'
+import { type Answered, fail, type InputRequest, type Paused, type Run, responseType } from '../machines/index.ts'
 import type { SendOptions } from './context.ts'
 import {
   BlazenError,
@@ -10,7 +10,9 @@ import {
   UnhandledEventError,
 } from './errors.ts'
 import { type AnyEvent, type InputRequestEvent, InputResponseEvent, isEvent } from './event.ts'
+import { type HistoryRecord, toHistory } from './history.ts'
 import { LiveRun, pausedRuns } from './live-run.ts'
+import { RunJournal } from './run-journal.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
 import type { RunStream, StreamOptions } from './stream.ts'
 
@@ -93,7 +95,7 @@ export class WorkflowHandler<Result = unknown> {
     if (!accepted.includes(event.type)) throw new UnhandledEventError(event, undefined, accepted)
     if (InputResponseEvent.is(event)) return this.respondToInput(event.requestId, event.response)
     const sent = this.#live.toSent(event, undefined, delay)
-    this.actor.send(sent.dueAt === undefined ? sent.event : sent)
+    await this.#deliver(sent.dueAt === undefined ? sent.event : sent)
   }
 
   /** The questions that have no answer yet, the oldest first. */
@@ -117,11 +119,8 @@ export class WorkflowHandler<Result = unknown> {
       )
     }
     const answer = this.#live.checkAnswer(request, response)
-    this.actor.send({
-      type: 'blazen.answered',
-      requestId,
-      response: { type: responseType, requestId, response: answer },
-    })
+    const event = { type: responseType, requestId, response: answer }
+    await this.#deliver({ type: 'blazen.answered', requestId, response: event } satisfies Answered)
   }
 
   /**
@@ -135,7 +134,7 @@ export class WorkflowHandler<Result = unknown> {
    */
   async pause({ inFlight = 'wait' }: PauseOptions = {}): Promise<WorkflowSnapshot> {
     this.#checkAlive()
-    this.actor.send({ type: 'blazen.pause', inFlight } satisfies Paused)
+    await this.#deliver({ type: 'blazen.pause', inFlight } satisfies Paused)
     const status = await this.#reach((status) => status !== 'pausing')
     if (ended.has(status)) throw new RunFinishedError(this.runId, status)
     if (status !== 'paused') {
@@ -146,7 +145,7 @@ export class WorkflowHandler<Result = unknown> {
     }
     try {
       const snapshot = this.snapshot()
-      pausedRuns.set(this.runId, this.#live)
+      if (this.#run.journal === undefined) pausedRuns.set(this.runId, this.#live)
       return snapshot
     } catch (error) {
       this.actor.send({ type: 'blazen.resume' })
@@ -169,6 +168,30 @@ export class WorkflowHandler<Result = unknown> {
    */
   snapshot(): WorkflowSnapshot {
     return this.actor.getPersistedSnapshot() as unknown as WorkflowSnapshot
+  }
+
+  /**
+   * What has happened to the run, in order: where it is kept in a store, or was started with `history: true`.
+   *
+   * @throws BlazenError (`no_history`) for any other run.
+   */
+  async history(): Promise<readonly HistoryRecord[]> {
+    const { journal } = this.#run
+    if (!(journal instanceof RunJournal)) {
+      throw new BlazenError(
+        'no_history',
+        `Run ${this.runId} keeps no records: start it with run(input, { history: true }), or on a host.`,
+      )
+    }
+    const records = await journal.records()
+    return records.map((record) => toHistory(record, this.#live.blueprint.classes))
+  }
+
+  /** Sends an event to the run; resolves when it is durable, where records are kept. */
+  async #deliver(event: AnyEventObject): Promise<void> {
+    const durable = this.#run.journal?.durable(event)
+    this.actor.send(event)
+    await durable
   }
 
   /** Resolves to the first status, from now on, for which `holds` is true, or with which the run ends. */
@@ -206,4 +229,13 @@ export class WorkflowHandler<Result = unknown> {
     result.catch(() => {})
     return result
   }
+}
+
+/** Aborts the run with the signal; the listener goes when the run has ended. */
+export function abortOn(signal: AbortSignal, handler: WorkflowHandler): void {
+  const abort = () => handler.abort(signal.reason)
+  if (signal.aborted) abort()
+  const remove = () => signal.removeEventListener('abort', abort)
+  signal.addEventListener('abort', abort, { once: true })
+  handler.actor.subscribe({ complete: remove, error: remove })
 }

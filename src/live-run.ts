@@ -145,16 +145,7 @@ export class LiveRun {
 
   /** The answer to a request, as the schema of its kind outputs it. @throws EventValidationError */
   checkAnswer(request: InputRequest, response: unknown): unknown {
-    const { requestId, kind } = request as InputRequest & InputRequestEvent
-    const schema = kind === undefined ? undefined : this.blueprint.requests?.[kind]?.response
-    if (schema === undefined) return response
-    const parsed = parse(schema, response)
-    if (parsed.issues === undefined) return parsed.value
-    throw new EventValidationError(
-      `The answer to request "${requestId}" does not fit the schema of "${String(kind)}": ${describeIssues(parsed.issues)}. The request is still open.`,
-      responseType,
-      parsed.issues,
-    )
+    return checkAnswer(this.blueprint, request, response)
   }
 
   /** @throws StateValidationError if `ctx.state` is not what the workflow's schema says. */
@@ -274,6 +265,20 @@ export class LiveRun {
  * so these are held until the run goes on, or is aborted.
  */
 export const pausedRuns = new Map<string, LiveRun>()
+
+/** The answer to a request, as the schema of its kind outputs it. @throws EventValidationError */
+export function checkAnswer({ requests }: Blueprint, request: InputRequest, response: unknown): unknown {
+  const { requestId, kind } = request as InputRequest & InputRequestEvent
+  const schema = kind === undefined ? undefined : requests?.[kind]?.response
+  if (schema === undefined) return response
+  const parsed = parse(schema, response)
+  if (parsed.issues === undefined) return parsed.value
+  throw new EventValidationError(
+    `The answer to request "${requestId}" does not fit the schema of "${String(kind)}": ${describeIssues(parsed.issues)}. The request is still open.`,
+    responseType,
+    parsed.issues,
+  )
+}
 
 /** Requests that were written out by hand are checked like those of their creator. @throws EventValidationError */
 function checkRequest({ requestId, prompt }: Partial<InputRequestEvent>): void {

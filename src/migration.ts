@@ -42,6 +42,7 @@ export function migrate(
     migrations,
   }: { name: string; version: string | undefined; migrations: Readonly<Record<string, Migration>> },
   classes: ClassRegistry,
+  blobs: Uint8Array | null = null,
 ): WorkflowSnapshot {
   if (snapshot.workflow !== name) {
     throw new SnapshotError(
@@ -59,7 +60,7 @@ export function migrate(
       'version',
     )
   }
-  const draft = createDraft(structuredClone(snapshot), classes)
+  const draft = createDraft(structuredClone(snapshot), classes, blobs)
   for (const step of steps.slice(first)) {
     try {
       migrations[step]?.(draft)
@@ -75,9 +76,9 @@ export function migrate(
   return draft.raw
 }
 
-function createDraft(raw: RawSnapshot, classes: ClassRegistry): SnapshotDraft {
+function createDraft(raw: RawSnapshot, classes: ClassRegistry, blobs: Uint8Array | null): SnapshotDraft {
   const { context } = raw
-  const decode = (value: PersistedValue) => read(revive(value, classes))
+  const decode = (value: PersistedValue) => read(revive(value, classes, 'the value', blobs))
   const encode = (value: unknown) => persist(store(value, classes))
 
   /** Gives every event in the snapshot to `change`; `null` takes it out. */

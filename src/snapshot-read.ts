@@ -1,4 +1,6 @@
 import {
+  type Collection,
+  deleted,
   Execution,
   type Failure,
   type InputRequest,
@@ -21,9 +23,11 @@ import { gatherFields, isHead, reviveObject } from './state-rebuild.ts'
 export interface Arriving {
   readonly workflow: string
   readonly steps: ReadonlySet<string>
-  /** Event types that a run can hold. */
-  readonly types: ReadonlySet<string>
+  /** Event types that a run can hold; `undefined` for any, as in records: an event that nobody accepts fails its run. */
+  readonly types: ReadonlySet<string> | undefined
   readonly classes: ClassRegistry
+  /** The bytes beside the data. */
+  readonly blobs?: Uint8Array | null
 }
 
 /** What a snapshot holds, decoded. */
@@ -128,8 +132,24 @@ const failureFields: Readonly<Record<Failure['kind'], Readonly<Record<string, st
   error: {},
 }
 
+/**
+ * Finds the fields of all objects among the entries of state.
+ *
+ * @throws SnapshotError for an entry that is not what its object says.
+ */
+export function gatherObjects(entries: ReadonlyMap<string, unknown>, path: string): void {
+  for (const object of entries.values()) {
+    if (!(object instanceof StateObject)) continue
+    try {
+      gatherFields(object, entries)
+    } catch (cause) {
+      throw new SnapshotError(`The snapshot is damaged: ${messageOf(cause)}.`, path, { cause })
+    }
+  }
+}
+
 /** A part of a snapshot, and where it is. */
-class Part {
+export class Part {
   readonly #value: unknown
   readonly #path: string
   readonly #arriving: Arriving
@@ -192,7 +212,7 @@ class Part {
   stored(): Stored {
     const where = this.#path
     try {
-      return revive(this.#value, this.#arriving.classes, where)
+      return revive(this.#value, this.#arriving.classes, where, this.#arriving.blobs)
     } catch (error) {
       if (!(error instanceof CodecError)) throw error
       throw new SnapshotError(error.message, where, { cause: error })
@@ -218,7 +238,7 @@ class Part {
 
   event(): AnyEvent {
     const event = this.anyEvent()
-    if (!this.#arriving.types.has(event.type)) {
+    if (this.#arriving.types?.has(event.type) === false) {
       throw new SnapshotError(
         `The snapshot holds an event of type "${event.type}" (${this.#path}), which no step of workflow "${this.#arriving.workflow}" accepts. Add a step for it, or rename or drop it in a migration: draft.renameEvent("${event.type}", …), draft.mapEvents("${event.type}", () => null).`,
         this.#path,
@@ -283,15 +303,23 @@ class Part {
   /** The entries of state, of which some are fields of others. */
   entries(): Map<string, Stored> {
     const entries = new Map(this.list('state', (part) => part.entry()))
-    for (const object of entries.values()) {
-      if (!(object instanceof StateObject)) continue
-      try {
-        gatherFields(object, entries)
-      } catch (cause) {
-        throw new SnapshotError(`The snapshot is damaged: ${messageOf(cause)}.`, this.part('state').#path, { cause })
-      }
-    }
+    gatherObjects(entries, this.part('state').#path)
     return entries
+  }
+
+  /** One key that was written, or deleted where it stands alone. */
+  write(): [string, unknown] {
+    const pair = this.#value
+    if (Array.isArray(pair) && pair.length === 1 && typeof pair[0] === 'string') return [pair[0], deleted]
+    return this.entry()
+  }
+
+  taking(): Collection {
+    return {
+      type: this.text('type'),
+      added: this.raw('added') === true,
+      taken: this.list('taken', (each) => each.asNumber()),
+    }
   }
 
   lost(): LostEntry {

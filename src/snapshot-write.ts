@@ -1,6 +1,6 @@
 import type { Failure, InputRequest, RunPicture, Timer } from '../machines/index.ts'
 import type { ClassRegistry } from './class-codec.ts'
-import { type PersistedValue, persist, refusalOf, type Stored, store } from './codec.ts'
+import { type Blobs, type PersistedValue, persist, refusalOf, type Stored, store } from './codec.ts'
 import { SessionNotSerializableError } from './errors.ts'
 import type { AnyEvent } from './event.ts'
 import { storeFailure } from './failure.ts'
@@ -19,6 +19,8 @@ export interface Departing {
   /** What earlier snapshots have left out, and nobody has set again. */
   readonly lostSession: readonly LostEntry[]
   readonly lostState: readonly LostEntry[]
+  /** Takes bytes as they are; without it they become text. */
+  readonly blobs?: Blobs
   /** Called once a run, with what was dropped. */
   readonly onDrop: (dropped: readonly string[]) => void
 }
@@ -70,7 +72,7 @@ export function toSnapshot({ status, value, data }: RunPicture, departing: Depar
 }
 
 /** Encodes what a run holds, under its pause policy. */
-class Packer {
+export class Packer {
   readonly lostState: LostEntry[] = []
   readonly lostSession: LostEntry[] = []
   readonly #departing: Departing
@@ -93,7 +95,7 @@ class Packer {
         this.#dropped.push(where)
         this.lostSession.push({ key, step, at })
       } else if (this.#keeps(stored, where)) {
-        kept.push({ key, step, at, value: persist(stored) })
+        kept.push({ key, step, at, value: this.#persist(stored) })
       }
     }
     return kept
@@ -104,27 +106,33 @@ class Packer {
     for (const [key, value] of entries) {
       const stored = value as Stored
       const { step, at } = originOf(stored) ?? { step: '', at: Date.now() }
-      const where = `${describeEntry(key)}${step === '' ? '' : ` (set by step "${step}")`}`
-      if (this.#keeps(stored, where)) kept.push([key, persist(stored)])
-      else this.lostState.push({ key, step, at })
+      const persisted = this.entry(key, stored, step)
+      if (persisted === undefined) this.lostState.push({ key, step, at })
+      else kept.push([key, persisted])
     }
     return kept
   }
 
+  /** An entry of state, set by `step`; `undefined` for a value that the policy leaves out. */
+  entry(key: string, stored: Stored, step: string): PersistedValue | undefined {
+    const where = `${describeEntry(key)}${step === '' ? '' : ` (set by step "${step}")`}`
+    return this.#keeps(stored, where) ? this.#persist(stored) : undefined
+  }
+
   value(stored: Stored, where: string): PersistedValue {
-    return this.#keeps(stored, where) ? persist(stored) : { json: null }
+    return this.#keeps(stored, where) ? this.#persist(stored) : { json: null }
   }
 
   /** An event; live fields of it are left out where the policy says so. */
   event(event: AnyEvent, where: string): PersistedValue {
     const { classes } = this.#departing
     const stored = store(event, classes)
-    if (refusalOf(stored) === undefined) return persist(stored)
+    if (refusalOf(stored) === undefined) return this.#persist(stored)
     const fields = Object.entries(event)
     const kept = fields.filter(([field, value]) => this.#keeps(store(value, classes), `${where} (its field ${field})`))
     // What is live is the event itself: an instance of a class, or one with a symbol as key.
     if (kept.length === fields.length) this.#keeps(stored, where)
-    return persist(store(Object.fromEntries(kept), classes))
+    return this.#persist(store(Object.fromEntries(kept), classes))
   }
 
   timer({ id, dueAt, event, requestId }: Timer): PersistedTimer {
@@ -136,6 +144,11 @@ class Packer {
     }
   }
 
+  /** What was thrown, with all of it that can be kept. */
+  thrown(thrown: unknown): PersistedValue {
+    return this.#persist(storeFailure(thrown, this.#departing.classes))
+  }
+
   failure(failure: Failure): PersistedFailure {
     const { kind, event, request, cause, reason, error, ...fields } = { ...noFailure, ...failure }
     const { classes } = this.#departing
@@ -143,9 +156,9 @@ class Packer {
     const thrown = cause ?? reason ?? error
     return {
       kind,
-      fields: persist(store(fields, classes)),
+      fields: this.#persist(store(fields, classes)),
       ...(about === undefined ? {} : { event: this.event(about, `the failed "${about.type}"`) }),
-      ...(thrown === undefined ? {} : { thrown: persist(storeFailure(thrown, classes)) }),
+      ...(thrown === undefined ? {} : { thrown: this.thrown(thrown) }),
     }
   }
 
@@ -154,6 +167,10 @@ class Packer {
     const { policy, onDrop } = this.#departing
     if (this.#refused.length > 0) throw new SessionNotSerializableError(runId, policy, this.#refused)
     if (this.#dropped.length > 0) onDrop(this.#dropped)
+  }
+
+  #persist(stored: Stored): PersistedValue {
+    return persist(stored, this.#departing.blobs)
   }
 
   #keeps(stored: Stored, where: string): boolean {

@@ -34,9 +34,14 @@ export function toFieldKey(key: string, path: readonly string[]): string {
   return fieldMark + JSON.stringify([key, ...path])
 }
 
+/** The user's key and the path of a field's entry; undefined for other entries. */
+export function toFieldPath(entryKey: string): readonly string[] | undefined {
+  return entryKey.startsWith(fieldMark) ? JSON.parse(entryKey.slice(fieldMark.length)) : undefined
+}
+
 /** The user's key under which the object stands that the entry is a field of; undefined for other entries. */
 export function ownerOf(entryKey: string): string | undefined {
-  return entryKey.startsWith(fieldMark) ? JSON.parse(entryKey.slice(fieldMark.length))[0] : undefined
+  return toFieldPath(entryKey)?.[0]
 }
 
 /** What to call an entry in errors. */

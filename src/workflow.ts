@@ -1,12 +1,13 @@
 import { createActor } from 'xstate'
 import type { WorkflowMachine } from '../machines/index.ts'
-import { type Compiled, compile, RunInput, readSnapshot } from './compile.ts'
+import { type Compiled, compile, createRun, RunInput, readSnapshot } from './compile.ts'
 import type { StepContext } from './context.ts'
 import type { NamedStep, Step, StepOptions, WorkflowDefinition, WorkflowOptions } from './definition.ts'
 import { type Duration, toMs } from './duration.ts'
 import type { AnyEventType } from './event.ts'
-import { WorkflowHandler } from './handler.ts'
+import { abortOn, WorkflowHandler } from './handler.ts'
 import type { OnInput } from './live-run.ts'
+import { createMemoryJournal } from './memory-journal.ts'
 import type { InputOf, OutputOf, Schema } from './schema.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
 import { toStartEvent } from './start-event.ts'
@@ -22,14 +23,20 @@ export interface RunOptions {
   readonly timeout?: Duration
   /** Answers input requests in this process. Goes before the workflow's. */
   readonly onInput?: OnInput
+  /**
+   * Keeps what happens to the run, in memory, for `handler.history()`. A host keeps it anyway.
+   *
+   * @default false
+   */
+  readonly history?: boolean
 }
 
 /** What `run` takes: the input may be left out where the schema has a default for all of it. */
-type RunArguments<Input> = object extends Input
-  ? [input?: Input | undefined, options?: RunOptions]
+export type RunArguments<Input, Options = RunOptions> = object extends Input
+  ? [input?: Input | undefined, options?: Options]
   : undefined extends Input
-    ? [input?: Input, options?: RunOptions]
-    : [input: Input, options?: RunOptions]
+    ? [input?: Input, options?: Options]
+    : [input: Input, options?: Options]
 
 /** What `.steps` takes out of an entry. */
 type WiresOfEntry<Entry> = Entry extends readonly [
@@ -55,6 +62,9 @@ type FitsEntry<Entry, Start, State extends object> = Entry extends readonly [
 
 declare const wiring: unique symbol
 
+/** What a workflow compiles to. @throws DefinitionError */
+export let compiledOf: (workflow: AnyWorkflow) => Compiled
+
 /**
  * A workflow: steps, and how events lead from one to the next. It never changes; `.step` gives a new one.
  *
@@ -69,6 +79,10 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
 
   constructor(definition: WorkflowDefinition) {
     this.#definition = definition
+  }
+
+  static {
+    compiledOf = (workflow) => workflow.#compile()
   }
 
   get name(): string {
@@ -130,15 +144,14 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
   ): WorkflowHandler<Result>
   run(
     input?: unknown,
-    { runId = crypto.randomUUID(), signal, timeout, onInput }: RunOptions = {},
+    { runId = crypto.randomUUID(), signal, timeout, onInput, history = false }: RunOptions = {},
   ): WorkflowHandler<Result> {
-    const { machine } = this.#compile()
+    const compiled = this.#compile()
     const start = toStartEvent(this.#definition, input)
     const timeoutMs = timeout === undefined ? undefined : toMs(timeout, 'run: timeout')
-    const actor = createActor(machine, { input: new RunInput(runId, start, timeoutMs, onInput, signal) as never })
-    // XState keeps what the beginning threw, to tell it globally at the start.
-    const { status, error } = actor.getSnapshot()
-    if (status === 'error') throw error
+    const journal = history ? createMemoryJournal(compiled) : undefined
+    const actor = createRun(compiled, new RunInput(runId, start, timeoutMs, onInput, signal, journal?.journal))
+    journal?.begin(actor)
     actor.start()
     const handler = new WorkflowHandler<Result>(actor)
     if (signal !== undefined) abortOn(signal, handler)
@@ -187,15 +200,6 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
  */
 // biome-ignore lint/suspicious/noExplicitAny: input and state go both into steps and out of them, so no other type has room for all.
 export type AnyWorkflow<State extends object = any> = Workflow<any, any, unknown, State, any>
-
-/** Aborts the run with the signal; the listener goes when the run has ended. */
-function abortOn(signal: AbortSignal, handler: WorkflowHandler): void {
-  const abort = () => handler.abort(signal.reason)
-  if (signal.aborted) abort()
-  const remove = () => signal.removeEventListener('abort', abort)
-  signal.addEventListener('abort', abort, { once: true })
-  handler.actor.subscribe({ complete: remove, error: remove })
-}
 
 /**
  * Begins a workflow; add steps with `.step`.

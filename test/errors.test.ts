@@ -46,6 +46,7 @@ describe('an error class', () => {
     ],
     SnapshotError: [new library.SnapshotError('m'), 'snapshot'],
     StateValidationError: [new library.StateValidationError('m', []), 'state_validation'],
+    StoreError: [new library.StoreError('store_full', 'm', true), 'store_full'],
     CodecError: [new library.CodecError('live', 'm'), 'live'],
   }
   test.each(Object.entries(errors))('%s has its name, a code and a message', (name, [error, code]) => {

@@ -414,7 +414,7 @@ describe('initialTransition and transition', () => {
         execution: 1,
         events: [Job({ n: 3 }), InputRequestEvent({ requestId: 'r', prompt: '?' })],
         writes: new Map([['key', 1]]),
-        collected: [2],
+        collected: [{ type: 'Job', added: false, taken: [2] }],
       },
       { type: 'blazen.answered', requestId: 'r', response: InputResponseEvent({ requestId: 'r', response: 1 }) },
       { type: 'blazen.settled', step: 'begin', execution: 1, events: [StopEvent({ result: 1 })] },
@@ -475,7 +475,13 @@ describe('initialTransition and transition', () => {
     const [initial] = initialTransition(machine, undefined)
     const [two] = transition(machine, initial, Job({ n: 1 }))
     const [three] = transition(machine, two, Job({ n: 2 }))
-    const settled = { type: 'blazen.settled', step: 'job', execution: 3, events: [], collected: [2, 3] }
+    const settled = {
+      type: 'blazen.settled',
+      step: 'job',
+      execution: 3,
+      events: [],
+      collected: [{ type: 'Job', added: true, taken: [2, 3] }],
+    }
     const [next] = transition(machine, three, settled as never)
     expect([...next.context.run.open.values()].map(({ id, spent }) => [id, spent])).toEqual([
       [1, false],

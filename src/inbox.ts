@@ -1,0 +1,117 @@
+import { fail, responseType, type Sent } from '../machines/index.ts'
+import type { Compiled } from './compile.ts'
+import { UnhandledEventError } from './errors.ts'
+import type { WorkflowHandler } from './handler.ts'
+import { fromLetter, type Message } from './letter.ts'
+import { LiveRun } from './live-run.ts'
+import type { RunJournal } from './run-journal.ts'
+import type { Letter, Store } from './store.ts'
+
+export interface InboxPlace {
+  readonly store: Store
+  readonly report: (error: unknown) => void
+  readonly runId: string
+  readonly compiled: Compiled
+  readonly handler: WorkflowHandler
+  readonly journal: RunJournal
+}
+
+/** Takes what others have to say to a run of this process, and hands it to the run as facts. */
+export class Inbox {
+  readonly #place: InboxPlace
+  /** Letters that are on their way into the run. */
+  readonly #taking = new Set<string>()
+  #reading: Promise<void> | undefined
+  #again = false
+
+  constructor(place: InboxPlace) {
+    this.#place = place
+  }
+
+  get isBusy(): boolean {
+    return this.#reading !== undefined
+  }
+
+  /** Looks for letters. An answer to what was not asked yet stays where it is. */
+  read(): Promise<void> {
+    this.#again = true
+    this.#reading ??= this.#readAll().finally(() => {
+      this.#reading = undefined
+    })
+    return this.#reading
+  }
+
+  async #readAll(): Promise<void> {
+    const { store, runId, report } = this.#place
+    while (this.#again) {
+      this.#again = false
+      try {
+        for (const letter of await store.inbox(runId)) {
+          if (!this.#taking.has(letter.id)) await this.#take(letter)
+        }
+      } catch (error) {
+        report(error)
+      }
+    }
+  }
+
+  async #take(letter: Letter): Promise<void> {
+    const { journal, compiled, report } = this.#place
+    this.#taking.add(letter.id)
+    try {
+      const message = fromLetter(letter, compiled.blueprint.classes)
+      if (message.kind === 'answer' && (await this.#wasAnswered(message))) {
+        journal.dropLetter(letter.id)
+        return
+      }
+      const fact = this.#toFact(message)
+      if (fact === undefined) this.#taking.delete(letter.id)
+      else journal.sendLetter(fact, letter.id).catch(() => {})
+    } catch (error) {
+      report(error)
+      journal.dropLetter(letter.id)
+    }
+  }
+
+  /** `undefined` for what has to wait. */
+  #toFact(message: Message) {
+    const { run } = this.#place.handler.actor.getSnapshot().context
+    const live = LiveRun.of(run)
+    switch (message.kind) {
+      case 'abort':
+        return fail({ kind: 'aborted', reason: message.reason })
+      case 'event': {
+        const { accepted } = live.blueprint
+        if (!accepted.includes(message.event.type)) throw new UnhandledEventError(message.event, undefined, accepted)
+        const { event } = live.toSent(message.event, undefined, undefined)
+        if (message.dueAt === undefined) return event
+        return { type: 'blazen.sent', execution: undefined, event, dueAt: message.dueAt } satisfies Sent
+      }
+      case 'answer': {
+        const { requestId } = message
+        const request = run.requests.get(requestId)
+        if (request === undefined) return undefined
+        const response = live.checkAnswer(request, message.response)
+        return { type: 'blazen.answered', requestId, response: { type: responseType, requestId, response } }
+      }
+    }
+  }
+
+  /** Whether somebody else has answered since the answer was given. */
+  async #wasAnswered({ requestId, seq }: { requestId: string; seq: number }): Promise<boolean> {
+    return wasAnswered(this.#place.store, this.#place.runId, requestId, seq)
+  }
+}
+
+/** Whether a request was answered after record `seq`. */
+export async function wasAnswered(store: Store, runId: string, requestId: string, seq: number): Promise<boolean> {
+  for (let from = seq + 1; ; ) {
+    const records = await store.records(runId, { from, limit: 1_000 })
+    for (const { kind, body } of records) {
+      if (kind === 'answered' && JSON.parse(body).requestId === requestId) return true
+    }
+    const last = records.at(-1)
+    if (last === undefined || records.length < 1_000) return false
+    from = last.seq + 1
+  }
+}

@@ -1,0 +1,256 @@
+import { type AnyActorRef, createActor } from 'xstate'
+import type { Journal, Run } from '../machines/index.ts'
+import { toStarted } from './base.ts'
+import { ArrivedRun, type Compiled, createRun, RunInput } from './compile.ts'
+import { RunOwnershipLostError } from './errors.ts'
+import type { AnyEvent } from './event.ts'
+import type { GroupCommit } from './group-commit.ts'
+import { WorkflowHandler } from './handler.ts'
+import { Inbox } from './inbox.ts'
+import { LiveRun, type OnInput } from './live-run.ts'
+import { RunJournal } from './run-journal.ts'
+import type { Arrived } from './snapshot-read.ts'
+import type { Base, Owner, RunInfo, Store, StoredRecord } from './store.ts'
+import { readStoredRun } from './stored-run.ts'
+
+/** What the runs of a host need of it. */
+export interface OwningPlace {
+  readonly store: Store
+  /** The owner's id. */
+  readonly id: string
+  readonly leaseMs: number
+  readonly commit: GroupCommit
+  readonly onInput: OnInput | undefined
+  /** Does it again until the store does it. */
+  readonly stored: <Result>(fn: () => Promise<Result>) => Promise<Result>
+  /** Something failed that nobody waits for. */
+  readonly report: (error: unknown) => void
+  /** There is room for another run. */
+  readonly onRoom: () => void
+}
+
+/** A run that this process owns. */
+export interface OwnedRun {
+  readonly runId: string
+  readonly compiled: Compiled
+  readonly owner: Owner
+  readonly handler: WorkflowHandler
+  readonly journal: RunJournal
+  readonly inbox: Inbox
+  /** Somebody has its handler, so that it has to stay. */
+  held: boolean
+}
+
+/** A run that is owned and not in memory: it waits for somebody. */
+interface ParkedRun {
+  readonly info: RunInfo
+  readonly compiled: Compiled
+  /** When it has to be back by itself, in milliseconds since the epoch. */
+  readonly dueAt: number
+}
+
+/** What a run begins with. */
+export interface Start {
+  readonly runId: string
+  readonly idempotencyKey: string | null
+  readonly event: AnyEvent
+  readonly timeoutMs: number | undefined
+  readonly onInput: OnInput | undefined
+  readonly signal: AbortSignal | undefined
+}
+
+/** The runs that a process owns: most are in memory, those that only wait are not. */
+export class OwnedRuns {
+  readonly #place: OwningPlace
+  readonly #runs = new Map<string, OwnedRun>()
+  readonly #parked = new Map<string, ParkedRun>()
+  readonly #reviving = new Map<string, Promise<OwnedRun | undefined>>()
+
+  constructor(place: OwningPlace) {
+    this.#place = place
+  }
+
+  /** How many are in memory. */
+  get size(): number {
+    return this.#runs.size + this.#reviving.size
+  }
+
+  get ids(): readonly string[] {
+    return [...this.#runs.keys(), ...this.#parked.keys()]
+  }
+
+  get inMemory(): Iterable<OwnedRun> {
+    return this.#runs.values()
+  }
+
+  /** A run that is here, back in memory if it was not. */
+  async get(runId: string): Promise<OwnedRun | undefined> {
+    const parked = this.#parked.get(runId)
+    return parked === undefined ? (this.#runs.get(runId) ?? this.#reviving.get(runId)) : this.#revive(parked)
+  }
+
+  owns(runId: string): boolean {
+    return this.#runs.has(runId) || this.#parked.has(runId) || this.#reviving.has(runId)
+  }
+
+  /** Starts a run once it is in the store; gives what is there already under its id or key. */
+  async create(compiled: Compiled, start: Start): Promise<OwnedRun | RunInfo> {
+    const { runId, event, timeoutMs, onInput, signal } = start
+    const owner = { id: this.#place.id, epoch: 1, leaseMs: this.#place.leaseMs }
+    const journal = this.#createJournal(runId, compiled, owner)
+    const input = new RunInput(runId, event, timeoutMs, onInput ?? this.#place.onInput, signal, journal)
+    const actor = createRun(compiled, input)
+    return this.#createStored(compiled, actor, owner, journal, start.idempotencyKey)
+  }
+
+  /** Starts a run from a picture, as a new one. */
+  async createFrom(compiled: Compiled, picture: Arrived): Promise<OwnedRun | RunInfo> {
+    const owner = { id: this.#place.id, epoch: 1, leaseMs: this.#place.leaseMs }
+    const journal = this.#createJournal(picture.data.id, compiled, owner)
+    const arrived = new ArrivedRun(picture, this.#place.onInput, undefined, journal)
+    const actor = createActor(compiled.machine, { snapshot: arrived as never })
+    return this.#createStored(compiled, actor, owner, journal, null)
+  }
+
+  async #createStored(
+    compiled: Compiled,
+    actor: AnyActorRef,
+    owner: Owner,
+    journal: RunJournal,
+    idempotencyKey: string | null,
+  ): Promise<OwnedRun | RunInfo> {
+    const { name: workflow, options } = compiled.definition
+    const started = toStarted(actor, compiled.departing)
+    const { id: runId }: Run = actor.getSnapshot().context.run
+    const version = options.version ?? null
+    const records = [started]
+    let tries = 0
+    const { created, info } = await this.#place.stored(() => {
+      tries++
+      return this.#place.store.create({ runId, workflow, version, idempotencyKey, status: 'running', records }, owner)
+    })
+    // Where only the answer was lost, it is there, and ours.
+    const isOurs = created || (tries > 1 && info.runId === runId && info.owner === owner.id && info.seq === 1)
+    if (!isOurs) return info
+    journal.attach(actor, 1, 'running', { behindBase: 0, base: started.body.length })
+    const run = this.#begin(compiled, actor, owner, journal)
+    journal.catchUp()
+    return run
+  }
+
+  /** Goes on with a run that was claimed. */
+  async recover(info: RunInfo, compiled: Compiled): Promise<OwnedRun> {
+    const { runId, epoch } = info
+    const stored = await this.#place.stored(() => this.#place.store.load(runId))
+    if (stored === undefined) throw new RunOwnershipLostError(runId)
+    const owner = { id: this.#place.id, epoch, leaseMs: this.#place.leaseMs }
+    const { picture, sizes } = readStoredRun(compiled, stored)
+    const journal = this.#createJournal(runId, compiled, owner)
+    const arrived = new ArrivedRun(picture, this.#place.onInput, undefined, journal)
+    const actor = createActor(compiled.machine, { snapshot: arrived as never })
+    journal.attach(actor, stored.info.seq, stored.info.status, sizes)
+    const run = this.#begin(compiled, actor, owner, journal)
+    journal.catchUp()
+    void run.inbox.read()
+    return run
+  }
+
+  /** Takes out of memory what only waits for somebody, and whose handler nobody has. */
+  park(now: number): void {
+    for (const run of this.#runs.values()) {
+      const { runId, compiled, owner, handler, journal } = run
+      const { run: data }: { run: Run } = handler.actor.getSnapshot().context
+      const isQuiet = handler.status === 'waiting' && journal.isWritten && !run.inbox.isBusy && !data.inline
+      if (run.held || !isQuiet || LiveRun.of(data).session.entries.size > 0) continue
+      const dueAt = Math.min(...[...data.timers.values()].map((timer) => timer.dueAt))
+      if (dueAt <= now) continue
+      this.#parked.set(runId, { info: journal.toInfo(compiled.definition.name, owner), compiled, dueAt })
+      journal.lose(new RunOwnershipLostError(runId))
+    }
+  }
+
+  /** Brings back what is due. */
+  wake(now: number): void {
+    for (const parked of this.#parked.values()) if (parked.dueAt <= now) void this.#revive(parked)
+  }
+
+  /** Something may be in the inbox of a run. */
+  async lookInto(runId: string): Promise<void> {
+    const run = await this.get(runId)
+    await run?.inbox.read()
+  }
+
+  /** Begins nothing more, and resolves when nothing is at work, or the time is up. */
+  async rest(until: number): Promise<void> {
+    const isAtWork = ({ handler }: OwnedRun) => {
+      const { run }: { run: Run } = handler.actor.getSnapshot().context
+      run.halted = true
+      return run.active > 0
+    }
+    while ([...this.#runs.values()].filter(isAtWork).length > 0 && Date.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+
+  /** A run is not this process's any more. */
+  lose(runId: string): void {
+    this.#parked.delete(runId)
+    this.#runs.get(runId)?.journal.lose(new RunOwnershipLostError(runId))
+  }
+
+  #revive(parked: ParkedRun): Promise<OwnedRun | undefined> {
+    const { runId } = parked.info
+    this.#parked.delete(runId)
+    const reviving = this.recover(parked.info, parked.compiled)
+      .catch((error) => this.#place.report(error))
+      .then((run) => run ?? undefined)
+      .finally(() => this.#reviving.delete(runId))
+    this.#reviving.set(runId, reviving)
+    return reviving
+  }
+
+  #begin(compiled: Compiled, actor: AnyActorRef, owner: Owner, journal: RunJournal): OwnedRun {
+    const { id: runId }: Run = actor.getSnapshot().context.run
+    actor.start()
+    const handler = new WorkflowHandler(actor)
+    const inbox = new Inbox({ ...this.#place, runId, compiled, handler, journal })
+    const run = { runId, compiled, owner, handler, journal, inbox, held: false }
+    this.#runs.set(runId, run)
+    // An actor that somebody stopped leaves its run to whoever claims it.
+    const left = () => {
+      if (actor.getSnapshot().status !== 'stopped' || this.#runs.get(runId) !== run) return
+      this.lose(runId)
+      this.#place.store.release(owner.id, [runId]).catch(this.#place.report)
+    }
+    actor.subscribe({ complete: left, error: () => {} })
+    return run
+  }
+
+  #createJournal(runId: string, { departing }: Compiled, owner: Owner): RunJournal & Journal {
+    const { store, commit, report, onRoom } = this.#place
+    const leave = () => {
+      if (this.#runs.delete(runId)) onRoom()
+    }
+    return new RunJournal({
+      ...{ owner, commit, departing },
+      keepBase: (base: Base) => void store.compact(runId, owner, base, 0).catch(report),
+      records: () => allRecords(store, runId),
+      onAsked: () => void this.#runs.get(runId)?.inbox.read(),
+      onEnd: leave,
+      onLost: leave,
+    })
+  }
+}
+
+/** How many records are read at once. */
+const pageSize = 1_000
+
+/** All records of a run from number `from` on. */
+export async function allRecords(store: Store, runId: string, from = 1): Promise<StoredRecord[]> {
+  const all: StoredRecord[] = []
+  for (;;) {
+    const page = await store.records(runId, { from: (all.at(-1)?.seq ?? from - 1) + 1, limit: pageSize })
+    all.push(...page)
+    if (page.length < pageSize) return all
+  }
+}

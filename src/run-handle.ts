@@ -1,0 +1,215 @@
+import { type AnyActorRef, createActor } from 'xstate'
+import { fail } from '../machines/index.ts'
+import { ArrivedRun, type Compiled } from './compile.ts'
+import type { SendOptions } from './context.ts'
+import { toMs } from './duration.ts'
+import { BlazenError, InputRequestError, RunFinishedError, UnhandledEventError } from './errors.ts'
+import type { AnyEvent, InputRequestEvent } from './event.ts'
+import { type RunStatus, WorkflowHandler } from './handler.ts'
+import { type HistoryRecord, toHistory } from './history.ts'
+import { wasAnswered } from './inbox.ts'
+import { type Message, toLetter } from './letter.ts'
+import { checkAnswer } from './live-run.ts'
+import { allRecords, type OwnedRun } from './owned-runs.ts'
+import { type JournalPlace, RunJournal } from './run-journal.ts'
+import type { RunInfo, Store } from './store.ts'
+import { endedStatuses } from './store-rules.ts'
+import { type ReadRun, readStoredRun } from './stored-run.ts'
+
+/** What a handle needs of its host. */
+export interface HandlePlace {
+  readonly store: Store
+  readonly pollMs: number
+  /** The run, if it is in this process. */
+  readonly owned: (runId: string) => Promise<OwnedRun | undefined>
+  /** The run, if nobody has it, or this process: taken over. */
+  readonly take: (runId: string) => Promise<OwnedRun | undefined>
+  readonly compiled: (workflow: string) => Compiled
+}
+
+/** A run on a host's store: in this process, in another one, in none, or ended. */
+export class RunHandle<Result = unknown> {
+  readonly #place: HandlePlace
+
+  constructor(
+    place: HandlePlace,
+    readonly runId: string,
+    /** The workflow's name. */
+    readonly workflow: string,
+  ) {
+    this.#place = place
+  }
+
+  async status(): Promise<RunStatus> {
+    const owned = await this.#place.owned(this.runId)
+    return owned?.handler.status ?? ((await this.#info()).status as RunStatus)
+  }
+
+  /** What the run's `StopEvent` held. Rejects with the error that the run failed with. Waits for a run that goes on. */
+  async result(): Promise<Result> {
+    for (;;) {
+      const owned = await this.#place.owned(this.runId)
+      if (owned !== undefined) {
+        const { settled, error, value } = await settle(owned.handler.result() as Promise<Result>)
+        if (settled) return value as Result
+        // Lost here, it goes on elsewhere.
+        if (!(error instanceof BlazenError) || error.code !== 'run_ownership_lost') throw error
+      }
+      const { status } = await this.#info()
+      if (endedStatuses.includes(status)) return (await this.#ended()).result() as Promise<Result>
+      await new Promise((resolve) => setTimeout(resolve, this.#place.pollMs))
+    }
+  }
+
+  /** What has happened to the run, in order; also after its end. */
+  async history(): Promise<readonly HistoryRecord[]> {
+    const { classes } = this.#place.compiled(this.workflow).blueprint
+    return (await allRecords(this.#place.store, this.runId)).map((record) => toHistory(record, classes))
+  }
+
+  /** The questions that have no answer yet, the oldest first. */
+  async pendingInputs(): Promise<readonly InputRequestEvent[]> {
+    const owned = await this.#place.owned(this.runId)
+    if (owned !== undefined) return owned.handler.pendingInputs
+    const { picture } = await this.#read()
+    return picture.status === 'active' ? (picture.data.requests as unknown as readonly InputRequestEvent[]) : []
+  }
+
+  /**
+   * Answers a request, wherever the run is. Resolves when the answer is durable. One that comes before the question
+   * waits for it.
+   *
+   * @throws InputRequestError if the request is answered already; EventValidationError; RunFinishedError.
+   */
+  async respondToInput(requestId: string, response: unknown): Promise<void> {
+    const owned = await this.#place.owned(this.runId)
+    if (owned?.handler.pendingInputs.some((request) => request.requestId === requestId))
+      return owned.handler.respondToInput(requestId, response)
+    const { seq } = await this.#alive()
+    const { requests } = (await this.#read()).picture.data
+    const request = requests.find((each) => each.requestId === requestId)
+    if (request !== undefined) checkAnswer(this.#compiled.blueprint, request, response)
+    else if (await wasAnswered(this.#place.store, this.runId, requestId, 0))
+      throw answeredAlready(this.runId, requestId)
+    await this.#post({ kind: 'answer', requestId, response, seq })
+  }
+
+  /**
+   * Routes an event from outside, wherever the run is. Resolves when it is durable.
+   *
+   * @throws EventValidationError, UnhandledEventError or RunFinishedError.
+   */
+  async sendEvent(event: AnyEvent, options: SendOptions = {}): Promise<void> {
+    const owned = await this.#place.owned(this.runId)
+    if (owned !== undefined) return owned.handler.sendEvent(event, options)
+    await this.#alive()
+    const { accepted } = this.#compiled.blueprint
+    if (!accepted.includes(event.type)) throw new UnhandledEventError(event, undefined, accepted)
+    const { delay } = options
+    const dueAt =
+      delay === undefined ? undefined : Date.now() + toMs(delay, 'sendEvent: delay', Number.MAX_SAFE_INTEGER)
+    await this.#post({ kind: 'event', event, dueAt })
+  }
+
+  /** Aborts the run, wherever it is; resolves when that is durable. A run that has ended is left as it is. */
+  async abort(reason?: unknown): Promise<void> {
+    if (endedStatuses.includes((await this.#info()).status)) return
+    const owned = await this.#place.take(this.runId)
+    if (owned === undefined) return this.#post({ kind: 'abort', reason })
+    const aborted = fail({ kind: 'aborted', reason })
+    const durable = owned.journal.durable(aborted)
+    owned.handler.actor.send(aborted)
+    await durable.catch((error) => {
+      if (!(error instanceof RunFinishedError)) throw error
+    })
+  }
+
+  /** Goes on with a run that was paused, in this process. */
+  async resume(): Promise<void> {
+    await this.#alive()
+    const owned = await this.#place.take(this.runId)
+    if (owned === undefined) {
+      throw new BlazenError('run_elsewhere', `Run ${this.runId} is owned by another process: resume it there.`)
+    }
+    owned.handler.resume()
+  }
+
+  /** The handler of a run that is in this process, or has ended. */
+  async handler(): Promise<WorkflowHandler<Result> | undefined> {
+    const owned = await this.#place.take(this.runId)
+    if (owned !== undefined) {
+      owned.held = true
+      return owned.handler as WorkflowHandler<Result>
+    }
+    const { status } = await this.#info()
+    return endedStatuses.includes(status) ? (this.#ended() as Promise<WorkflowHandler<Result>>) : undefined
+  }
+
+  async #post(message: Message): Promise<void> {
+    const letter = toLetter(message, Date.now(), this.#compiled.blueprint.classes)
+    if (!(await this.#place.store.post(this.runId, letter))) throw noRun(this.runId)
+  }
+
+  async #alive(): Promise<RunInfo> {
+    const info = await this.#info()
+    if (endedStatuses.includes(info.status)) throw new RunFinishedError(this.runId, info.status)
+    return info
+  }
+
+  async #info(): Promise<RunInfo> {
+    const info = await this.#place.store.info(this.runId)
+    if (info === undefined) throw noRun(this.runId)
+    return info
+  }
+
+  async #read(): Promise<ReadRun> {
+    const stored = await this.#place.store.load(this.runId)
+    if (stored === undefined) throw noRun(this.runId)
+    return readStoredRun(this.#compiled, stored)
+  }
+
+  async #ended(): Promise<WorkflowHandler> {
+    const actor = await this.mirror()
+    actor.start()
+    return new WorkflowHandler(actor)
+  }
+
+  /** The run as it is stored: never to be started unless it has ended. */
+  async mirror(): Promise<AnyActorRef> {
+    const { picture } = await this.#read()
+    const journal = new RunJournal({ ...nowhere, records: () => allRecords(this.#place.store, this.runId) })
+    return createActor(this.#compiled.machine, {
+      snapshot: new ArrivedRun(picture, undefined, undefined, journal) as never,
+    })
+  }
+
+  get #compiled(): Compiled {
+    return this.#place.compiled(this.workflow)
+  }
+}
+
+const nowhere: Omit<JournalPlace, 'records'> = {
+  owner: { id: '', epoch: 0, leaseMs: 0 },
+  commit: { add: () => {} },
+  departing: () => {
+    throw new TypeError('Nothing is written of a run that is only looked at.')
+  },
+  keepBase: undefined,
+  ...{ onAsked: () => {}, onEnd: () => {}, onLost: () => {} },
+}
+
+function settle<Value>(promise: Promise<Value>): Promise<{ settled: boolean; value?: Value; error?: unknown }> {
+  return promise.then(
+    (value) => ({ settled: true, value }),
+    (error: unknown) => ({ settled: false, error }),
+  )
+}
+
+/** @throws always */
+export function noRun(runId: string): BlazenError {
+  return new BlazenError('run_unknown', `The store has no run "${runId}": it was deleted, or never started.`)
+}
+
+function answeredAlready(runId: string, requestId: string): InputRequestError {
+  return new InputRequestError(`The request "${requestId}" of run ${runId} is answered already.`, requestId)
+}

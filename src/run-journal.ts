@@ -1,0 +1,302 @@
+import type { AnyActorRef, AnyEventObject } from 'xstate'
+import { type Answered, clockOf, fail, type Journal, now, type Run, toData } from '../machines/index.ts'
+import { sizeOf, toBase } from './base.ts'
+import { Blobs } from './codec.ts'
+import { InputRequestError, RunFinishedError, RunOwnershipLostError, StoreError } from './errors.ts'
+import type { Writing } from './group-commit.ts'
+import { computeStatus, encodeFact, isFromOutside, type RecordBody } from './record-codec.ts'
+import { type Departing, Packer } from './snapshot-write.ts'
+import type { Base, Owner, RunInfo, StoredRecord } from './store.ts'
+import { endedStatuses } from './store-rules.ts'
+
+/** What a journal needs of where its run lives. */
+export interface JournalPlace {
+  readonly owner: Owner
+  readonly commit: { add(writing: Writing): void }
+  /** How to write down values of this run, and where to put the bytes. */
+  readonly departing: (run: Run, blobs: Blobs) => Departing
+  /** Keeps a new base; `undefined` where none is wanted. */
+  readonly keepBase: ((base: Base) => void) | undefined
+  readonly records: () => Promise<readonly StoredRecord[]>
+  /** The run asks somebody. */
+  readonly onAsked: () => void
+  /** The run has ended, and all of it is written. */
+  readonly onEnd: () => void
+  /** The run is not this process's any more, or cannot be written. */
+  readonly onLost: (error: unknown) => void
+}
+
+/** The least that has to lie behind a base before a new one is written, in characters and bytes. */
+const leastBehindBase = 64 * 1024
+
+const done: ReadonlySet<string> = new Set(endedStatuses)
+
+/** Writes a run's facts to where records are kept, and sends them to the run again when they are there. */
+export class RunJournal implements Journal {
+  folding: AnyEventObject | undefined
+  readonly #place: JournalPlace
+  readonly #waiting = new Map<AnyEventObject, { resolve(): void; reject(error: unknown): void }>()
+  readonly #letters = new WeakMap<AnyEventObject, string>()
+  /** The requests whose answers are on their way. */
+  readonly #answering = new Set<string>()
+  #actor: AnyActorRef | undefined
+  /** The number of the last record that was handed in. */
+  #seq = 0
+  /** The status that was handed in last. */
+  #status = 'running'
+  /** Where the run was when it was last told of. */
+  #told = 'running'
+  #inFlight = 0
+  #unwritten = 0
+  /** A fact that ends the run is on its way, or the run has ended. */
+  #ending = false
+  #lost: { readonly error: unknown } | undefined
+  #behindBase = 0
+  #baseSize = 0
+
+  constructor(place: JournalPlace) {
+    this.#place = place
+  }
+
+  /**
+   * Belongs to the run of `actor` from now on.
+   *
+   * @param seq the number of the last record that is written.
+   * @param status the run's status in the store.
+   */
+  attach(actor: AnyActorRef, seq: number, status: string, sizes: { behindBase: number; base: number }): void {
+    this.#actor = actor
+    this.#seq = seq
+    this.#status = status
+    this.#told = status
+    this.#behindBase = sizes.behindBase
+    this.#baseSize = sizes.base
+  }
+
+  /** Whether all that was handed in is where it is kept. */
+  get isWritten(): boolean {
+    return this.#unwritten === 0
+  }
+
+  get isBusy(): boolean {
+    return this.#inFlight > 0
+  }
+
+  /** The run as its store has it, or will have it when all is written that was handed in. */
+  toInfo(workflow: string, { id: owner, epoch }: Owner): RunInfo {
+    const { id: runId } = this.#run
+    const unknown = { version: null, idempotencyKey: null, createdAt: 0, updatedAt: 0 }
+    return { ...unknown, runId, workflow, status: this.#status, seq: this.#seq, owner, epoch }
+  }
+
+  records(): Promise<readonly StoredRecord[]> {
+    return this.#place.records()
+  }
+
+  durable(sent: AnyEventObject): Promise<void> {
+    if (this.#lost !== undefined) return Promise.reject(this.#lost.error)
+    return new Promise((resolve, reject) => this.#waiting.set(sent, { resolve, reject }))
+  }
+
+  /** Sends a fact that came as a letter; the letter goes with its record. */
+  async sendLetter(fact: AnyEventObject, letter: string): Promise<void> {
+    this.#letters.set(fact, letter)
+    const durable = this.durable(fact)
+    this.#actor?.send(fact)
+    await durable
+  }
+
+  /** Takes a letter out of the inbox that has nothing to say. */
+  dropLetter(letter: string): void {
+    this.#write(undefined, this.#status, [letter], () => {})
+  }
+
+  submit(fact: AnyEventObject, sent: AnyEventObject): void {
+    if (this.#lost !== undefined) {
+      this.#reject(sent, this.#lost.error)
+      return
+    }
+    const letter = this.#letters.get(sent)
+    const taken = letter === undefined ? [] : [letter]
+    const refusal = this.#refusalOf(fact)
+    if (refusal !== undefined) {
+      this.#reject(sent, refusal)
+      if (taken.length > 0) this.#write(undefined, this.#status, taken, () => {})
+      return
+    }
+    const blobs = new Blobs()
+    let kept = fact
+    let record: RecordBody
+    try {
+      record = this.#encode(fact, blobs)
+    } catch (error) {
+      const isAwaited = this.#waiting.has(sent)
+      this.#reject(sent, error)
+      // What somebody outside can mend is no failure of the run.
+      if (isAwaited && isFromOutside(fact)) return
+      kept = fail({ kind: 'error', error })
+      record = this.#encode(kept, blobs)
+    }
+    if (kept.type === 'blazen.failed') this.#ending = true
+    if (kept.type === 'blazen.answered') this.#answering.add((kept as Answered).requestId)
+    this.#inFlight++
+    this.#write({ ...record, bytes: blobs.toBytes() }, computeStatus(this.#status, kept), taken, (seq) => {
+      this.#fold(kept, sent, seq)
+    })
+  }
+
+  /** Tells of what the run was already when it came here: recovered from its records, it may have ended long ago. */
+  catchUp(): void {
+    this.#tell(undefined)
+  }
+
+  /** The run goes on elsewhere, or not at all: what is here of it ends, and is not written. */
+  lose(error: unknown): void {
+    if (this.#lost !== undefined) return
+    this.#lost = { error }
+    for (const { reject } of this.#waiting.values()) reject(error)
+    this.#waiting.clear()
+    if (this.#actor?.getSnapshot().status === 'active') this.#send(this.#actor, fail({ kind: 'error', error }))
+    this.#place.onLost(error)
+  }
+
+  #refusalOf(fact: AnyEventObject): unknown {
+    const { id } = this.#run
+    if (this.#ending) return new RunFinishedError(id, this.#status)
+    if (fact.type !== 'blazen.answered') return undefined
+    const { requestId } = fact as Answered
+    if (this.#run.requests.has(requestId) && !this.#answering.has(requestId)) return undefined
+    return new InputRequestError(`The request "${requestId}" of run ${id} is answered already.`, requestId)
+  }
+
+  #encode(fact: AnyEventObject, blobs: Blobs): RecordBody {
+    const pack = new Packer(this.#place.departing(this.#run, blobs))
+    const record = encodeFact(fact, pack)
+    pack.done(this.#run.id)
+    return record
+  }
+
+  #write(
+    record: (RecordBody & { readonly bytes: Uint8Array | null }) | undefined,
+    status: string,
+    taken: readonly string[],
+    onWritten: (seq: number) => void,
+  ): void {
+    if (this.#lost !== undefined || this.#actor === undefined) return
+    const expectedSeq = this.#seq
+    const records: StoredRecord[] = []
+    if (record !== undefined) {
+      const { kind, bytes } = record
+      const at = Math.round(now(clockOf(this.#actor)))
+      records.push({ seq: ++this.#seq, at, kind, body: JSON.stringify(record.body), bytes })
+      this.#behindBase += sizeOf(records)
+    }
+    this.#status = status
+    this.#unwritten++
+    this.#place.commit.add({
+      ...{ runId: this.#run.id, owner: this.#place.owner, expectedSeq, records, status, taken },
+      onWritten: () => {
+        this.#unwritten--
+        if (this.#lost === undefined) onWritten(expectedSeq + records.length)
+      },
+      onLost: (error) => {
+        const isConflict = error instanceof StoreError && error.code === 'conflict'
+        this.lose(isConflict ? new RunOwnershipLostError(this.#run.id) : error)
+      },
+    })
+  }
+
+  #fold(fact: AnyEventObject, sent: AnyEventObject, seq: number): void {
+    const actor = this.#actor
+    if (actor === undefined) return
+    this.#inFlight--
+    if (fact.type === 'blazen.answered') this.#answering.delete((fact as Answered).requestId)
+    if (actor.getSnapshot().status !== 'active') {
+      this.#reject(sent, new RunFinishedError(this.#run.id, this.#status))
+      return
+    }
+    const asked = new Set(this.#run.requests.keys())
+    this.#send(actor, fact)
+    this.#waiting.get(sent)?.resolve()
+    this.#waiting.delete(sent)
+    // What was held up by facts on their way is so no longer.
+    if (actor.getSnapshot().value === 'pausing' && !this.isBusy) actor.send({ type: 'blazen.check' })
+    this.#tell(fact)
+    for (const requestId of this.#run.requests.keys()) {
+      if (asked.has(requestId)) continue
+      this.#place.onAsked()
+      break
+    }
+    if (this.#behindBase > Math.max(leastBehindBase, this.#baseSize)) this.#writeBase(actor, seq)
+  }
+
+  #send(actor: AnyActorRef, fact: AnyEventObject): void {
+    this.folding = fact
+    try {
+      actor.send(fact)
+    } finally {
+      this.folding = undefined
+    }
+  }
+
+  /** Writes down what followed from the facts, where no fact says it. */
+  #tell(fact: AnyEventObject | undefined): void {
+    const { value, status } = this.#actor?.getSnapshot() ?? {}
+    if (status !== 'active') this.#tellEnd(String(value), fact)
+    else if (!this.isBusy && (value !== this.#told || value !== this.#status)) this.#tellStatus(value)
+  }
+
+  #tellStatus(value: string): void {
+    this.#told = value
+    const note: RecordBody | undefined =
+      value === 'waiting'
+        ? { kind: 'waiting', body: { requests: [...this.#run.requests.keys()] } }
+        : value === 'paused'
+          ? { kind: 'paused', body: {} }
+          : undefined
+    if (note !== undefined) this.#note(note, value)
+    else if (value !== this.#status) this.#write(undefined, value, [], () => {})
+  }
+
+  #tellEnd(value: string, fact: AnyEventObject | undefined): void {
+    const isTold = fact?.type === 'blazen.failed' || done.has(this.#told)
+    this.#ending = true
+    this.#told = value
+    for (const { reject } of this.#waiting.values()) reject(new RunFinishedError(this.#run.id, value))
+    this.#waiting.clear()
+    const { failure } = this.#run
+    if (isTold) {
+      this.#place.onEnd()
+    } else if (failure === undefined) {
+      this.#note({ kind: 'completed', body: {} }, value, this.#place.onEnd)
+    } else {
+      const blobs = new Blobs()
+      const { kind, body } = this.#encode(fail(failure), blobs)
+      this.#note({ kind, body, bytes: blobs.toBytes() }, value, this.#place.onEnd)
+    }
+  }
+
+  #note(note: RecordBody & { readonly bytes?: Uint8Array | null }, status: string, onWritten = () => {}): void {
+    this.#write({ bytes: null, ...note }, status, [], onWritten)
+  }
+
+  #writeBase(actor: AnyActorRef, seq: number): void {
+    const { status, value } = actor.getSnapshot()
+    const { keepBase, departing } = this.#place
+    if (status !== 'active' || keepBase === undefined) return
+    const at = now(clockOf(actor))
+    const base = toBase({ status, value, data: toData(this.#run) }, departing, this.#run, seq, at)
+    this.#behindBase = 0
+    this.#baseSize = sizeOf([base])
+    keepBase(base)
+  }
+
+  #reject(sent: AnyEventObject, error: unknown): void {
+    this.#waiting.get(sent)?.reject(error)
+    this.#waiting.delete(sent)
+  }
+
+  get #run(): Run {
+    return this.#actor?.getSnapshot().context.run
+  }
+}

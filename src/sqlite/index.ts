@@ -1,0 +1,56 @@
+import type { Store } from '../store.ts'
+import { openDatabase, type SqliteHandle } from './handle.ts'
+import { configure, migrate, type Synchronous } from './schema.ts'
+import { toStoreError } from './sqlite-error.ts'
+import { SqliteStore } from './sqlite-store.ts'
+
+export type { SqliteHandle, SqliteStatement, SqliteValue } from './handle.ts'
+
+export interface SqliteOptions {
+  /**
+   * What a commit survives. `normal`: the death of the process, at any moment; after a power cut the last commits may
+   * be gone, as if they had not been, and the database is whole. `full`: a power cut too, at several times the
+   * time of a commit. `off`: the death of the process; a power cut may damage the database.
+   * @default 'normal'
+   */
+  readonly synchronous?: Synchronous
+  /** How long a write waits, and this thread with it, while another process writes. At least 0. @default 5000 */
+  readonly busyTimeoutMs?: number
+}
+
+/**
+ * Keeps runs in a SQLite database, with write-ahead log: one file that several processes of a machine may share.
+ *
+ * Takes the path of a file, which is made if there is none, or `:memory:`, and opens it with `better-sqlite3` if that is
+ * installed, else with `node:sqlite` where Node has it. Or takes an open handle of either, which stays open when the store
+ * is closed. Its tables begin with `blazen_`, and the handle's other tables are left alone; do not keep a transaction open
+ * on the handle while the store is used.
+ *
+ * @throws {@link StoreError} if the database cannot be opened, is none, or has tables of a newer version.
+ *
+ * @example
+ * const store = sqliteStore('runs.db')
+ */
+export function sqliteStore(
+  pathOrHandle: string | SqliteHandle,
+  { synchronous = 'normal', busyTimeoutMs = 5000 }: SqliteOptions = {},
+): Store {
+  const isOurs = typeof pathOrHandle === 'string'
+  const handle = isOurs ? open(pathOrHandle) : pathOrHandle
+  try {
+    configure(handle, synchronous, busyTimeoutMs)
+    migrate(handle)
+    return new SqliteStore(handle, () => isOurs && handle.close())
+  } catch (error) {
+    if (isOurs) handle.close()
+    throw toStoreError(error)
+  }
+}
+
+function open(path: string): SqliteHandle {
+  try {
+    return openDatabase(path)
+  } catch (error) {
+    throw toStoreError(error)
+  }
+}

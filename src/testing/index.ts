@@ -1,0 +1,2 @@
+export { type CrashOptions, type CrashReport, crashAtEveryRecord } from './crash.ts'
+export { type StoreConformanceCase, type StoreConformanceOptions, storeConformance } from './store-conformance.ts'
