@@ -93,6 +93,12 @@ export class Run {
 export function toData(run: Run): RunData {
   const collections = new Map([...run.collections].map(([type, collected]) => [type, [...collected]]))
   for (const [log, execution] of run.collecting) uncollect(collections, copyExecution(execution), log)
+  // What was taken from one another is given back in any order; what an open execution brought, it brings again.
+  for (const [type, collected] of collections) {
+    const settled = collected.filter(({ by }) => run.open.get(by)?.spent ?? true)
+    if (settled.length > 0) collections.set(type, settled)
+    else collections.delete(type)
+  }
   return {
     ...run,
     open: [...run.open.values()],
