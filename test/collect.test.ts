@@ -356,3 +356,20 @@ test('whatever fails and whatever the batches, every event is collected exactly 
     { numRuns: 150 },
   )
 })
+
+test('a snapshot of a busy run holds no event that running steps have collected of one another', async () => {
+  const gate = createGate()
+  const flow = workflow('busy')
+    .step('begin', { accepts: StartEvent, emits: Part }, () => parts(1, 2))
+    .step('join', { accepts: Part, emits: StopEvent }, async (_, ctx) => {
+      const both = ctx.collect(Part, 2)
+      await gate.opened
+      return both && StopEvent({ result: numbersOf(both) })
+    })
+  const handler = flow.run()
+  await turns()
+  const snapshot = JSON.parse(JSON.stringify(handler.snapshot()))
+  gate.open()
+  expect(await handler.result()).toEqual([1, 2])
+  expect(await flow.resume(snapshot).result()).toEqual([1, 2])
+})
