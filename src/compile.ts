@@ -19,7 +19,7 @@ import { DefinitionError, InputRequestError } from './errors.ts'
 import { type AnyEvent, checkEvent, InputResponseEvent } from './event.ts'
 import { toError } from './failure-error.ts'
 import { type Arrival, type Blueprint, LiveRun, type OnInput, pausedRuns } from './live-run.ts'
-import { migrate } from './migration.ts'
+import { migrate, versionsInOrder } from './migration.ts'
 import type { Schema } from './schema.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
 import { type Arrived, checkTop, fromSnapshot } from './snapshot-read.ts'
@@ -60,6 +60,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
   const classes = engineClasses().extend(options.classes ?? [])
   attempt(problems, () => initialState(options.state, name, classes))
   attempt(problems, () => checkBuffer(options.streamBuffer))
+  attempt(problems, () => versionsInOrder(options.migrate ?? {}))
   const [timeoutMs] = attempt(problems, () => optionalMs(options.timeout, 'timeout'))
   if (problems.length > 0) throw new DefinitionError(`Workflow "${name}"`, problems)
 
@@ -98,7 +99,12 @@ export function compile(definition: WorkflowDefinition): Compiled {
       return {
         ...arrived.picture,
         inline: onInput !== undefined,
-        local: { onInput, arrived: arrived.picture, previous: arrived.previous } satisfies Arrival,
+        local: {
+          onInput,
+          signal: arrived.signal,
+          arrived: arrived.picture,
+          previous: arrived.previous,
+        } satisfies Arrival,
       }
     },
     persist: (picture, run) => pack(picture, run, definition, blueprint) as WorkflowSnapshot & Snapshot<unknown>,
@@ -117,19 +123,21 @@ export function compile(definition: WorkflowDefinition): Compiled {
 export class ArrivedRun {
   constructor(
     readonly picture: Arrived,
-    readonly onInput?: OnInput,
+    readonly onInput: OnInput | undefined,
     /** The same run, paused in this process. */
-    readonly previous?: LiveRun,
+    readonly previous: LiveRun | undefined,
+    readonly signal: AbortSignal | undefined,
   ) {}
 }
 
 /** @throws SnapshotError before anything of the run has run. */
 export function readSnapshot(
   { name, options, steps }: WorkflowDefinition,
-  { accepted, classes }: Blueprint,
+  blueprint: Blueprint,
   snapshot: unknown,
-  onInput?: OnInput,
+  { onInput, signal }: { readonly onInput?: OnInput | undefined; readonly signal?: AbortSignal | undefined } = {},
 ): ArrivedRun {
+  const { accepted, classes } = blueprint
   const { version, migrate: migrations = {} } = options
   const migrated = migrate(checkTop(snapshot), { name, version, migrations }, classes)
   const picture = fromSnapshot(migrated, {
@@ -143,7 +151,8 @@ export function readSnapshot(
   if (options.state !== undefined && picture.status === 'active' && isWhole) {
     completeState(options.state, name, picture.data.state, classes)
   }
-  return new ArrivedRun(picture, onInput, pausedRuns.get(picture.data.id))
+  const previous = pausedRuns.get(picture.data.id)
+  return new ArrivedRun(picture, onInput, previous?.isPausedIn(blueprint) ? previous : undefined, signal)
 }
 
 /** The snapshot of a run, under its pause policy. A run that is about to start has nothing live yet. */

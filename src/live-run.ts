@@ -87,6 +87,12 @@ export class LiveRun {
     return run.local as LiveRun
   }
 
+  /** Whether this is a run of that workflow, and paused: then its live values may go to the one that resumes it. */
+  isPausedIn(blueprint: Blueprint): boolean {
+    const { status, value } = this.scope.self.getSnapshot()
+    return this.blueprint === blueprint && status === 'active' && value === 'paused'
+  }
+
   get name(): string {
     return this.blueprint.name
   }
@@ -120,7 +126,7 @@ export class LiveRun {
 
   /** @throws EventValidationError, BlazenError (`invalid_option`) */
   toSent(event: AnyEvent, execution: number | undefined, delay: Duration | undefined): Sent {
-    const checked = checkEvent(event, this.blueprint.schemas.get(event.type))
+    const checked = this.check(event)
     const dueAt =
       delay === undefined ? undefined : this.now() + toMs(delay, 'sendEvent: delay', Number.MAX_SAFE_INTEGER)
     return { type: 'blazen.sent', execution, event: checked, dueAt }
@@ -128,8 +134,10 @@ export class LiveRun {
 
   /** Shows a request on the stream, and has it answered if a function for that was given. */
   ask(request: InputRequest): void {
-    this.write(request)
-    if (this.#onInput !== undefined) void this.#answer(this.#onInput, request as InputRequestEvent)
+    this.scope.defer(() => {
+      this.write(request)
+      if (this.#onInput !== undefined) void this.#answer(this.#onInput, request as InputRequestEvent)
+    })
   }
 
   /** An event as its schema outputs it, with the time by which a request has to be answered. */
@@ -137,6 +145,7 @@ export class LiveRun {
     const checked = checkEvent(event, this.blueprint.schemas.get(event.type))
     if (event.type !== requestType) return checked
     checkRequest(checked as Partial<InputRequestEvent>)
+    this.#checkKind(checked as InputRequestEvent)
     const { timeout, dueAt } = checked as InputRequest & InputRequestEvent
     if (timeout === undefined || dueAt !== undefined) return checked
     const ms = toMs(timeout, 'InputRequestEvent: timeout', Number.MAX_SAFE_INTEGER)
@@ -184,6 +193,21 @@ export class LiveRun {
     completeState(stateSchema, name, committed, classes)
     for (const value of committed.values())
       if (value instanceof StateObject && !objects.includes(value)) await this.saver.saveAll(storedFields(value))
+  }
+
+  /** A request of a kind has to be of one that the workflow declares, and its default an answer of that kind. */
+  #checkKind(request: InputRequestEvent): void {
+    const { kind } = request
+    if (kind === undefined) return
+    const { requests, name } = this.blueprint
+    if (requests?.[kind] === undefined) {
+      const known = Object.keys(requests ?? {}).map((each) => `"${each}"`)
+      throw new EventValidationError(
+        `An input request is of the kind "${kind}", which workflow "${name}" does not declare in \`requests\`. Declared are: ${known.join(', ') || 'none'}.`,
+        requestType,
+      )
+    }
+    if ('default' in request) this.checkAnswer(request, request.default)
   }
 
   /** Says once a run what its snapshots leave out. */
