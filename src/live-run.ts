@@ -58,7 +58,8 @@ export interface Blueprint {
 /** What a run has in this process, beside the run itself. */
 export class LiveRun {
   readonly stream: EventStream
-  readonly session: Session
+  #session: Session | undefined
+  #isClosed = false
   readonly saver: FieldSaver
   readonly #onInput: OnInput | undefined
   readonly #signal: AbortSignal | undefined
@@ -72,7 +73,6 @@ export class LiveRun {
     { onInput, signal, arrived, previous }: Arrival,
   ) {
     this.stream = new EventStream(blueprint.streamBuffer ?? 65_536)
-    this.session = new Session(scope.system, run.id, blueprint.resources)
     this.saver = new FieldSaver({ runId: run.id, workflow: blueprint.name })
     this.#onInput = onInput
     this.#signal = signal
@@ -81,6 +81,15 @@ export class LiveRun {
     this.session.lose(arrived.lost.session)
     for (const entry of arrived.lost.state) this.#lostState.set(entry.key, entry)
     if (previous !== undefined) this.#takeOver(previous)
+  }
+
+  /** Made when it is first asked for: most runs have none. */
+  get session(): Session {
+    if (this.#session === undefined) {
+      this.#session = new Session(this.scope.system, this.run.id, this.blueprint.resources)
+      if (this.#isClosed) void this.#session.close(undefined)
+    }
+    return this.#session
   }
 
   static of(run: Run): LiveRun {
@@ -223,7 +232,8 @@ export class LiveRun {
   close(): void {
     if (pausedRuns.get(this.run.id) === this) pausedRuns.delete(this.run.id)
     this.stream.end()
-    void this.session.close(this.run.result)
+    this.#isClosed = true
+    if (this.#session !== undefined) void this.#session.close(this.run.result)
   }
 
   /** Gets the live values of a run that was paused in this process, which ends there. */
