@@ -18,7 +18,7 @@ import { engineClasses } from './engine-classes.ts'
 import { DefinitionError, InputRequestError } from './errors.ts'
 import { type AnyEvent, checkEvent, InputResponseEvent } from './event.ts'
 import { toError } from './failure-error.ts'
-import { type Arrival, type Blueprint, LiveRun, type OnInput, pausedRuns } from './live-run.ts'
+import { type Arrival, type Blueprint, checkAnswer, LiveRun, type OnInput, pausedRuns } from './live-run.ts'
 import { migrate, versionsInOrder } from './migration.ts'
 import type { Schema } from './schema.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
@@ -112,7 +112,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
     prepare: (run) => LiveRun.of(run).prepare(),
     close: (run) => LiveRun.of(run).close(),
     ask: (run, request) => LiveRun.of(run).ask(request),
-    expire,
+    expire: (request) => expire(request, blueprint),
     admit: (run, event) => admit(run, event, schemas),
     toError: (failure, run) => toError(failure, run, blueprint),
   })
@@ -172,10 +172,11 @@ function pack(picture: RunPicture, run: Run, definition: WorkflowDefinition, { c
 }
 
 /** What happens to a request whose time is up: its default is the answer, or the run fails. */
-function expire(request: InputRequest): Answered | Failed {
+function expire(request: InputRequest, blueprint: Blueprint): Answered | Failed {
   if (!('default' in request)) return fail({ kind: 'requestTimeout', request })
   const { requestId } = request
-  const response = { type: responseType, requestId, response: request.default }
+  const answer = checkAnswer(blueprint, request, request.default)
+  const response = { type: responseType, requestId, response: answer }
   return { type: 'blazen.answered', requestId, response }
 }
 

@@ -163,16 +163,7 @@ export class LiveRun {
 
   /** The answer to a request, as the schema of its kind outputs it. @throws EventValidationError */
   checkAnswer(request: InputRequest, response: unknown): unknown {
-    const { requestId, kind } = request as InputRequest & InputRequestEvent
-    const schema = kind === undefined ? undefined : this.blueprint.requests?.[kind]?.response
-    if (schema === undefined) return response
-    const parsed = parse(schema, response)
-    if (parsed.issues === undefined) return parsed.value
-    throw new EventValidationError(
-      `The answer to request "${requestId}" does not fit the schema of "${String(kind)}": ${describeIssues(parsed.issues)}. The request is still open.`,
-      responseType,
-      parsed.issues,
-    )
+    return checkAnswer(this.blueprint, request, response)
   }
 
   /** @throws StateValidationError if `ctx.state` is not what the workflow's schema says. */
@@ -315,5 +306,19 @@ function checkRequest({ requestId, prompt }: Partial<InputRequestEvent>): void {
   throw new EventValidationError(
     `An input request has to have a text as \`requestId\` and as \`prompt\`, got ${typeof requestId} and ${typeof prompt}. Make it with InputRequestEvent({ prompt }).`,
     requestType,
+  )
+}
+
+/** The answer to a request, as the schema of its kind outputs it. @throws EventValidationError */
+export function checkAnswer({ requests }: Blueprint, request: InputRequest, response: unknown): unknown {
+  const { requestId, kind } = request as InputRequest & InputRequestEvent
+  const schema = kind === undefined ? undefined : requests?.[kind]?.response
+  if (schema === undefined) return response
+  const parsed = parse(schema, response)
+  if (parsed.issues === undefined) return parsed.value
+  throw new EventValidationError(
+    `The answer to request "${requestId}" does not fit the schema of its kind "${String(kind)}": ${describeIssues(parsed.issues)}.`,
+    responseType,
+    parsed.issues,
   )
 }

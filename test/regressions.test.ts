@@ -420,3 +420,14 @@ test('a pause that is sent to the actor by hand waits for the steps that run', a
   await turns()
   expect([calls, actor.getSnapshot().status, actor.getSnapshot().output]).toEqual([1, 'done', 1])
 })
+
+test('the default of a request arrives as the schema of its kind outputs it, as an answer does', async () => {
+  const asked = workflow('asked', { requests: { when: { response: z.coerce.date() } } })
+    .step('ask', { accepts: StartEvent }, () =>
+      InputRequestEvent({ requestId: 'r', prompt: 'when?', kind: 'when', timeout: 10, default: '2020-01-01' }),
+    )
+    .step('tell', { accepts: InputResponseEvent }, ({ response }) => StopEvent({ result: response }))
+  const handler = asked.run()
+  await pass(20)
+  expect(await handler.result()).toEqual(new Date('2020-01-01'))
+})
