@@ -72,11 +72,11 @@ export class Activity {
    * Starts nothing more until `release`. What is between two attempts is put back; what runs goes on, or is aborted and
    * put back, to run again.
    */
-  hold(inFlight: 'wait' | 'abort'): void {
+  hold(inFlight: 'wait' | 'abort' | undefined): void {
     this.#held = true
     const back: Execution[] = []
     for (const attempt of this.running) {
-      if (inFlight === 'wait' && !attempt.waiting) continue
+      if (inFlight !== 'abort' && !attempt.waiting) continue
       back.push(attempt.execution)
       this.#leave(attempt)
       attempt.discard()

@@ -4,7 +4,7 @@ import { deliver, isStop, moved } from './fast-path.ts'
 import { isFact } from './journal.ts'
 import { prepare } from './preparing.ts'
 import type { Fired } from './record.ts'
-import { fromData, type Routes, Run, route, toData } from './run.ts'
+import { clearWork, fromData, type Routes, Run, route, toData } from './run.ts'
 import { createStepActor } from './step-actor.ts'
 import type { StepLogic } from './step-logic.ts'
 import { arm, armAll, startClock, timeLeft } from './timers.ts'
@@ -76,6 +76,7 @@ export function withRunLife(
   }
 
   const start = (snapshot: RunSnapshot, scope: AnyActorScope): void => {
+    if (snapshot.status !== 'active') return
     const { run } = snapshot.context
     run.local = config.open(run, scope)
     for (const child of Object.values(snapshot.children)) child?.start()
@@ -137,13 +138,17 @@ function withoutChildren(
   const { children } = snapshot
   const next = transition({ ...snapshot, children: {} }, event, scope)
   if (next.status === 'active') return { ...next, children }
-  for (const child of Object.values(children)) if (child !== undefined) scope.stopChild(child)
+  scope.defer(() => {
+    for (const child of Object.values(children)) if (child !== undefined) scope.stopChild(child)
+  })
   return next
 }
 
 function ended(snapshot: RunSnapshot, config: WorkflowConfig, scope: AnyActorScope): RunSnapshot {
   const { run } = snapshot.context
   scope.defer(() => config.close(run))
+  // A stopped actor leaves its run where it was; a run that has ended has nothing left to do.
+  if (snapshot.status === 'done') clearWork(run)
   if (snapshot.status !== 'done' || run.failure === undefined) return snapshot
   // Whoever wants to know asks the handler, or observes; that nobody does is no fault of the process.
   keepErrorLocal(scope.self)

@@ -195,3 +195,12 @@ export function isIdle(run: Run): boolean {
 export function timedOut(run: Run): Failed {
   return fail({ kind: 'runTimeout', timeoutMs: run.timeoutMs ?? 0 })
 }
+
+/** Takes out all that was still to be done; what was collected stays where an error tells of it. */
+export function clearWork(run: Run): void {
+  run.open.clear()
+  run.queue = []
+  run.requests.clear()
+  run.timers.clear()
+  if (run.failure === undefined) run.collections.clear()
+}

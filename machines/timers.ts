@@ -15,7 +15,7 @@ export function arm(actor: AnyActorRef, { id, dueAt }: Timer): void {
 }
 
 export function armAll(actor: AnyActorRef, run: Run): void {
-  for (const timer of run.timers.values()) arm(actor, timer)
+  for (const timer of [...run.timers.values()].sort((a, b) => a.dueAt - b.dueAt)) arm(actor, timer)
 }
 
 export function disarm(actor: AnyActorRef, { id }: Pick<Timer, 'id'>): void {

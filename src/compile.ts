@@ -21,8 +21,8 @@ import { engineClasses } from './engine-classes.ts'
 import { DefinitionError, InputRequestError } from './errors.ts'
 import { type AnyEvent, checkEvent, InputResponseEvent } from './event.ts'
 import { toError } from './failure-error.ts'
-import { type Arrival, type Blueprint, LiveRun, type OnInput, pausedRuns } from './live-run.ts'
-import { migrate } from './migration.ts'
+import { type Arrival, type Blueprint, checkAnswer, LiveRun, type OnInput, pausedRuns } from './live-run.ts'
+import { migrate, versionsInOrder } from './migration.ts'
 import type { Schema } from './schema.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
 import { type Arrived, checkTop, fromSnapshot } from './snapshot-read.ts'
@@ -68,6 +68,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
   const classes = engineClasses().extend(options.classes ?? [])
   attempt(problems, () => initialState(options.state, name, classes))
   attempt(problems, () => checkBuffer(options.streamBuffer))
+  attempt(problems, () => versionsInOrder(options.migrate ?? {}))
   const [timeoutMs] = attempt(problems, () => optionalMs(options.timeout, 'timeout'))
   if (problems.length > 0) throw new DefinitionError(`Workflow "${name}"`, problems)
 
@@ -107,8 +108,17 @@ export function compile(definition: WorkflowDefinition): Compiled {
       return {
         ...arrived.picture,
         inline: onInput !== undefined,
+<<<<<<< HEAD
         local: { onInput, arrived: arrived.picture, previous: arrived.previous } satisfies Arrival,
         journal: arrived.journal,
+=======
+        local: {
+          onInput,
+          signal: arrived.signal,
+          arrived: arrived.picture,
+          previous: arrived.previous,
+        } satisfies Arrival,
+>>>>>>> main
       }
     },
     persist: (picture, run) => pack(picture, run, definition, blueprint) as WorkflowSnapshot & Snapshot<unknown>,
@@ -116,7 +126,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
     prepare: (run) => LiveRun.of(run).prepare(),
     close: (run) => LiveRun.of(run).close(),
     ask: (run, request) => LiveRun.of(run).ask(request),
-    expire,
+    expire: (request) => expire(request, blueprint),
     admit: (run, event) => admit(run, event, schemas),
     toError: (failure, run) => toError(failure, run, blueprint),
   })
@@ -143,21 +153,31 @@ export function createRun({ machine }: Pick<Compiled, 'machine'>, input: RunInpu
 export class ArrivedRun {
   constructor(
     readonly picture: Arrived,
-    readonly onInput?: OnInput,
+    readonly onInput: OnInput | undefined,
     /** The same run, paused in this process. */
+<<<<<<< HEAD
     readonly previous?: LiveRun,
     readonly journal?: Journal,
+=======
+    readonly previous: LiveRun | undefined,
+    readonly signal: AbortSignal | undefined,
+>>>>>>> main
   ) {}
 }
 
 /** @throws SnapshotError before anything of the run has run. */
 export function readSnapshot(
   { name, options, steps }: WorkflowDefinition,
-  { accepted, classes }: Blueprint,
+  blueprint: Blueprint,
   snapshot: unknown,
+<<<<<<< HEAD
   onInput?: OnInput,
   blobs: Uint8Array | null = null,
+=======
+  { onInput, signal }: { readonly onInput?: OnInput | undefined; readonly signal?: AbortSignal | undefined } = {},
+>>>>>>> main
 ): ArrivedRun {
+  const { accepted, classes } = blueprint
   const { version, migrate: migrations = {} } = options
   const migrated = migrate(checkTop(snapshot), { name, version, migrations }, classes, blobs)
   const picture = fromSnapshot(migrated, {
@@ -172,7 +192,8 @@ export function readSnapshot(
   if (options.state !== undefined && picture.status === 'active' && isWhole) {
     completeState(options.state, name, picture.data.state, classes)
   }
-  return new ArrivedRun(picture, onInput, pausedRuns.get(picture.data.id))
+  const previous = pausedRuns.get(picture.data.id)
+  return new ArrivedRun(picture, onInput, previous?.isPausedIn(blueprint) ? previous : undefined, signal)
 }
 
 /** The snapshot of a run, under its pause policy. A run that is about to start has nothing live yet. */
@@ -197,10 +218,11 @@ function toDeparting(
 }
 
 /** What happens to a request whose time is up: its default is the answer, or the run fails. */
-function expire(request: InputRequest): Answered | Failed {
+function expire(request: InputRequest, blueprint: Blueprint): Answered | Failed {
   if (!('default' in request)) return fail({ kind: 'requestTimeout', request })
   const { requestId } = request
-  const response = { type: responseType, requestId, response: request.default }
+  const answer = checkAnswer(blueprint, request, request.default)
+  const response = { type: responseType, requestId, response: answer }
   return { type: 'blazen.answered', requestId, response }
 }
 

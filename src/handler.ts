@@ -93,7 +93,10 @@ export class WorkflowHandler<Result = unknown> {
     }
     const { accepted } = this.#live.blueprint
     if (!accepted.includes(event.type)) throw new UnhandledEventError(event, undefined, accepted)
-    if (InputResponseEvent.is(event)) return this.respondToInput(event.requestId, event.response)
+    if (InputResponseEvent.is(event)) {
+      if (delay === undefined) return this.respondToInput(event.requestId, event.response)
+      throw new InputRequestError('An answer cannot be delayed: give it when it is due.', event.requestId)
+    }
     const sent = this.#live.toSent(event, undefined, delay)
     await this.#deliver(sent.dueAt === undefined ? sent.event : sent)
   }
@@ -134,7 +137,14 @@ export class WorkflowHandler<Result = unknown> {
    */
   async pause({ inFlight = 'wait' }: PauseOptions = {}): Promise<WorkflowSnapshot> {
     this.#checkAlive()
+<<<<<<< HEAD
     await this.#deliver({ type: 'blazen.pause', inFlight } satisfies Paused)
+=======
+    const wasPaused = this.status === 'paused'
+    this.actor.send({ type: 'blazen.pause', inFlight } satisfies Paused)
+    // Whoever calls this from inside the run, as a listener does, is heard when what happens there has happened.
+    await undefined
+>>>>>>> main
     const status = await this.#reach((status) => status !== 'pausing')
     if (ended.has(status)) throw new RunFinishedError(this.runId, status)
     if (status !== 'paused') {
@@ -148,7 +158,7 @@ export class WorkflowHandler<Result = unknown> {
       if (this.#run.journal === undefined) pausedRuns.set(this.runId, this.#live)
       return snapshot
     } catch (error) {
-      this.actor.send({ type: 'blazen.resume' })
+      if (!wasPaused) this.actor.send({ type: 'blazen.resume' })
       throw error
     }
   }

@@ -58,7 +58,8 @@ export interface Blueprint {
 /** What a run has in this process, beside the run itself. */
 export class LiveRun {
   readonly stream: EventStream
-  readonly session: Session
+  #session: Session | undefined
+  #isClosed = false
   readonly saver: FieldSaver
   readonly #onInput: OnInput | undefined
   readonly #signal: AbortSignal | undefined
@@ -72,7 +73,6 @@ export class LiveRun {
     { onInput, signal, arrived, previous }: Arrival,
   ) {
     this.stream = new EventStream(blueprint.streamBuffer ?? 65_536)
-    this.session = new Session(scope.system, run.id, blueprint.resources)
     this.saver = new FieldSaver({ runId: run.id, workflow: blueprint.name })
     this.#onInput = onInput
     this.#signal = signal
@@ -83,8 +83,23 @@ export class LiveRun {
     if (previous !== undefined) this.#takeOver(previous)
   }
 
+  /** Made when it is first asked for: most runs have none. */
+  get session(): Session {
+    if (this.#session === undefined) {
+      this.#session = new Session(this.scope.system, this.run.id, this.blueprint.resources)
+      if (this.#isClosed) void this.#session.close(undefined)
+    }
+    return this.#session
+  }
+
   static of(run: Run): LiveRun {
     return run.local as LiveRun
+  }
+
+  /** Whether this is a run of that workflow, and paused: then its live values may go to the one that resumes it. */
+  isPausedIn(blueprint: Blueprint): boolean {
+    const { status, value } = this.scope.self.getSnapshot()
+    return this.blueprint === blueprint && status === 'active' && value === 'paused'
   }
 
   get name(): string {
@@ -120,7 +135,7 @@ export class LiveRun {
 
   /** @throws EventValidationError, BlazenError (`invalid_option`) */
   toSent(event: AnyEvent, execution: number | undefined, delay: Duration | undefined): Sent {
-    const checked = checkEvent(event, this.blueprint.schemas.get(event.type))
+    const checked = this.check(event)
     const dueAt =
       delay === undefined ? undefined : this.now() + toMs(delay, 'sendEvent: delay', Number.MAX_SAFE_INTEGER)
     return { type: 'blazen.sent', execution, event: checked, dueAt }
@@ -128,8 +143,10 @@ export class LiveRun {
 
   /** Shows a request on the stream, and has it answered if a function for that was given. */
   ask(request: InputRequest): void {
-    this.write(request)
-    if (this.#onInput !== undefined) void this.#answer(this.#onInput, request as InputRequestEvent)
+    this.scope.defer(() => {
+      this.write(request)
+      if (this.#onInput !== undefined) void this.#answer(this.#onInput, request as InputRequestEvent)
+    })
   }
 
   /** An event as its schema outputs it, with the time by which a request has to be answered. */
@@ -137,6 +154,7 @@ export class LiveRun {
     const checked = checkEvent(event, this.blueprint.schemas.get(event.type))
     if (event.type !== requestType) return checked
     checkRequest(checked as Partial<InputRequestEvent>)
+    this.#checkKind(checked as InputRequestEvent)
     const { timeout, dueAt } = checked as InputRequest & InputRequestEvent
     if (timeout === undefined || dueAt !== undefined) return checked
     const ms = toMs(timeout, 'InputRequestEvent: timeout', Number.MAX_SAFE_INTEGER)
@@ -177,6 +195,21 @@ export class LiveRun {
       if (value instanceof StateObject && !objects.includes(value)) await this.saver.saveAll(storedFields(value))
   }
 
+  /** A request of a kind has to be of one that the workflow declares, and its default an answer of that kind. */
+  #checkKind(request: InputRequestEvent): void {
+    const { kind } = request
+    if (kind === undefined) return
+    const { requests, name } = this.blueprint
+    if (requests?.[kind] === undefined) {
+      const known = Object.keys(requests ?? {}).map((each) => `"${each}"`)
+      throw new EventValidationError(
+        `An input request is of the kind "${kind}", which workflow "${name}" does not declare in \`requests\`. Declared are: ${known.join(', ') || 'none'}.`,
+        requestType,
+      )
+    }
+    if ('default' in request) this.checkAnswer(request, request.default)
+  }
+
   /** Says once a run what its snapshots leave out. */
   warnOfDrop(dropped: readonly string[]): void {
     if (this.#warned) return
@@ -190,7 +223,8 @@ export class LiveRun {
   close(): void {
     if (pausedRuns.get(this.run.id) === this) pausedRuns.delete(this.run.id)
     this.stream.end()
-    void this.session.close(this.run.result)
+    this.#isClosed = true
+    if (this.#session !== undefined) void this.#session.close(this.run.result)
   }
 
   /** Gets the live values of a run that was paused in this process, which ends there. */
@@ -286,5 +320,19 @@ function checkRequest({ requestId, prompt }: Partial<InputRequestEvent>): void {
   throw new EventValidationError(
     `An input request has to have a text as \`requestId\` and as \`prompt\`, got ${typeof requestId} and ${typeof prompt}. Make it with InputRequestEvent({ prompt }).`,
     requestType,
+  )
+}
+
+/** The answer to a request, as the schema of its kind outputs it. @throws EventValidationError */
+export function checkAnswer({ requests }: Blueprint, request: InputRequest, response: unknown): unknown {
+  const { requestId, kind } = request as InputRequest & InputRequestEvent
+  const schema = kind === undefined ? undefined : requests?.[kind]?.response
+  if (schema === undefined) return response
+  const parsed = parse(schema, response)
+  if (parsed.issues === undefined) return parsed.value
+  throw new EventValidationError(
+    `The answer to request "${requestId}" does not fit the schema of its kind "${String(kind)}": ${describeIssues(parsed.issues)}.`,
+    responseType,
+    parsed.issues,
   )
 }

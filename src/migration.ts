@@ -1,6 +1,6 @@
 import type { ClassRegistry } from './class-codec.ts'
 import { type PersistedValue, persist, read, revive, store } from './codec.ts'
-import { SnapshotError } from './errors.ts'
+import { BlazenError, SnapshotError } from './errors.ts'
 import { type AnyEvent, isEvent } from './event.ts'
 import { createNamespace, type Namespace } from './namespace.ts'
 
@@ -29,6 +29,32 @@ export interface RawSnapshot extends Omit<WorkflowSnapshot, 'version' | 'context
 export type Migration = (draft: SnapshotDraft) => void
 
 /**
+ * The versions that migrations start from, in order: numbers with dots by their value, names in the order in which they
+ * are written. JavaScript moves keys that look like whole numbers to the front, so the two cannot be mixed.
+ *
+ * @throws BlazenError (`invalid_option`)
+ */
+export function versionsInOrder(migrations: Readonly<Record<string, Migration>>): string[] {
+  const versions = Object.keys(migrations)
+  if (versions.every((version) => /^\d+(\.\d+)*$/.test(version))) return versions.sort(compareVersions)
+  const whole = versions.find((version) => /^\d+$/.test(version))
+  if (whole === undefined) return versions
+  throw new BlazenError(
+    'invalid_option',
+    `migrate mixes the version "${whole}" with names, and their order would be lost. Name all versions by numbers ("1", "1.5", "2"), or none ("v1", "v1.5", "v2").`,
+  )
+}
+
+function compareVersions(a: string, b: string): number {
+  const [left, right] = [a.split('.').map(Number), b.split('.').map(Number)]
+  for (let at = 0; at < Math.max(left.length, right.length); at++) {
+    const difference = (left[at] ?? 0) - (right[at] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return 0
+}
+
+/**
  * The snapshot as the current version of its workflow would have written it: itself, or changed by the migrations from
  * its version on.
  *
@@ -52,7 +78,7 @@ export function migrate(
   }
   const from = snapshot.version ?? undefined
   if (from === version) return snapshot
-  const steps = Object.keys(migrations)
+  const steps = versionsInOrder(migrations)
   const first = from === undefined ? -1 : steps.indexOf(from)
   if (version === undefined || first < 0) {
     throw new SnapshotError(

@@ -97,16 +97,21 @@ export class Session {
     const closing: (() => unknown)[] = []
     for (const [key, value] of this.#opened) closing.push(() => this.#resources[key]?.close?.(value))
     for (const [key, opening] of this.#opening) {
-      closing.push(async () => {
-        const value = await opening.catch(() => undefined)
-        if (value !== undefined) await this.#resources[key]?.close?.(value)
-      })
+      // What is still opening is closed when it has opened, and holds up nothing else.
+      opening.then(
+        (value) => this.#closeAll([() => this.#resources[key]?.close?.(value)]),
+        () => {},
+      )
     }
     for (const value of new Set([...entries.values()].map((entry) => entry.value))) {
       if (value !== result) closing.push(() => dispose(value))
     }
     // The last opened is closed first.
-    for (const close of closing.reverse()) {
+    await this.#closeAll(closing.reverse())
+  }
+
+  async #closeAll(closing: readonly (() => unknown)[]): Promise<void> {
+    for (const close of closing) {
       try {
         await close()
       } catch (error) {

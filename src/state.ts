@@ -1,7 +1,7 @@
 import { enableMapSet, Immer, isDraftable } from 'immer'
 import { type Attempt, deleted, Writes } from '../machines/index.ts'
 import { BlazenState } from './blazen-state.ts'
-import { isLive, read, type Stored, store } from './codec.ts'
+import { isLive, read, readOwn, type Stored, store } from './codec.ts'
 import { BlazenError, SessionEntryLostError } from './errors.ts'
 import { LiveRun } from './live-run.ts'
 import { createNamespace, type Namespace, type Values } from './namespace.ts'
@@ -152,7 +152,7 @@ function changeValue(key: string, before: Stored, recipe: Recipe<unknown>): unkn
 
 /** What Immer makes no draft of (bytes, dates, instances of classes) the recipe gets as a copy of its own. */
 function applyRecipe(key: string, before: Stored, recipe: Recipe<unknown>): unknown {
-  const value = read(before)
+  const value = isDraftable(read(before)) ? read(before) : readOwn(before)
   if (typeof value !== 'object' || value === null || isDraftable(value)) return drafts().produce(value, recipe)
   if (isLive(before)) {
     throw new BlazenError(

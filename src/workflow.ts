@@ -173,7 +173,7 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
   ): WorkflowHandler<Result>
   resume(snapshot: WorkflowSnapshot, { signal, onInput }: RunOptions = {}): WorkflowHandler<Result> {
     const { machine, blueprint } = this.#compile()
-    const arrived = readSnapshot(this.#definition, blueprint, snapshot, onInput)
+    const arrived = readSnapshot(this.#definition, blueprint, snapshot, { onInput, signal })
     const actor = createActor(machine, { snapshot: arrived as never })
     actor.start()
     const handler = new WorkflowHandler<Result>(actor)
