@@ -108,17 +108,13 @@ export function compile(definition: WorkflowDefinition): Compiled {
       return {
         ...arrived.picture,
         inline: onInput !== undefined,
-<<<<<<< HEAD
-        local: { onInput, arrived: arrived.picture, previous: arrived.previous } satisfies Arrival,
-        journal: arrived.journal,
-=======
         local: {
           onInput,
           signal: arrived.signal,
           arrived: arrived.picture,
           previous: arrived.previous,
         } satisfies Arrival,
->>>>>>> main
+        journal: arrived.journal,
       }
     },
     persist: (picture, run) => pack(picture, run, definition, blueprint) as WorkflowSnapshot & Snapshot<unknown>,
@@ -151,18 +147,34 @@ export function createRun({ machine }: Pick<Compiled, 'machine'>, input: RunInpu
 
 /** A snapshot that was read already, with what was asked of the run. It stands where a plain actor has the raw one. */
 export class ArrivedRun {
+  readonly onInput: OnInput | undefined
+  /** The same run, paused in this process. */
+  readonly previous: LiveRun | undefined
+  readonly signal: AbortSignal | undefined
+  readonly journal: Journal | undefined
+
   constructor(
     readonly picture: Arrived,
-    readonly onInput: OnInput | undefined,
-    /** The same run, paused in this process. */
-<<<<<<< HEAD
-    readonly previous?: LiveRun,
-    readonly journal?: Journal,
-=======
-    readonly previous: LiveRun | undefined,
-    readonly signal: AbortSignal | undefined,
->>>>>>> main
-  ) {}
+    here: {
+      readonly onInput?: OnInput | undefined
+      readonly previous?: LiveRun | undefined
+      readonly signal?: AbortSignal | undefined
+      readonly journal?: Journal | undefined
+    } = {},
+  ) {
+    this.onInput = here.onInput
+    this.previous = here.previous
+    this.signal = here.signal
+    this.journal = here.journal
+  }
+}
+
+/** What goes with a snapshot that is read. */
+export interface ReadOptions {
+  readonly onInput?: OnInput | undefined
+  readonly signal?: AbortSignal | undefined
+  /** The bytes beside the snapshot. */
+  readonly blobs?: Uint8Array | null
 }
 
 /** @throws SnapshotError before anything of the run has run. */
@@ -170,12 +182,7 @@ export function readSnapshot(
   { name, options, steps }: WorkflowDefinition,
   blueprint: Blueprint,
   snapshot: unknown,
-<<<<<<< HEAD
-  onInput?: OnInput,
-  blobs: Uint8Array | null = null,
-=======
-  { onInput, signal }: { readonly onInput?: OnInput | undefined; readonly signal?: AbortSignal | undefined } = {},
->>>>>>> main
+  { onInput, signal, blobs = null }: ReadOptions = {},
 ): ArrivedRun {
   const { accepted, classes } = blueprint
   const { version, migrate: migrations = {} } = options
@@ -193,7 +200,7 @@ export function readSnapshot(
     completeState(options.state, name, picture.data.state, classes)
   }
   const previous = pausedRuns.get(picture.data.id)
-  return new ArrivedRun(picture, onInput, previous?.isPausedIn(blueprint) ? previous : undefined, signal)
+  return new ArrivedRun(picture, { onInput, signal, previous: previous?.isPausedIn(blueprint) ? previous : undefined })
 }
 
 /** The snapshot of a run, under its pause policy. A run that is about to start has nothing live yet. */

@@ -137,14 +137,10 @@ export class WorkflowHandler<Result = unknown> {
    */
   async pause({ inFlight = 'wait' }: PauseOptions = {}): Promise<WorkflowSnapshot> {
     this.#checkAlive()
-<<<<<<< HEAD
-    await this.#deliver({ type: 'blazen.pause', inFlight } satisfies Paused)
-=======
     const wasPaused = this.status === 'paused'
-    this.actor.send({ type: 'blazen.pause', inFlight } satisfies Paused)
+    await this.#deliver({ type: 'blazen.pause', inFlight } satisfies Paused)
     // Whoever calls this from inside the run, as a listener does, is heard when what happens there has happened.
     await undefined
->>>>>>> main
     const status = await this.#reach((status) => status !== 'pausing')
     if (ended.has(status)) throw new RunFinishedError(this.runId, status)
     if (status !== 'paused') {

@@ -308,7 +308,7 @@ export function checkAnswer({ requests }: Blueprint, request: InputRequest, resp
   const parsed = parse(schema, response)
   if (parsed.issues === undefined) return parsed.value
   throw new EventValidationError(
-    `The answer to request "${requestId}" does not fit the schema of "${String(kind)}": ${describeIssues(parsed.issues)}. The request is still open.`,
+    `The answer to request "${requestId}" does not fit the schema of its kind "${String(kind)}": ${describeIssues(parsed.issues)}.`,
     responseType,
     parsed.issues,
   )
@@ -320,19 +320,5 @@ function checkRequest({ requestId, prompt }: Partial<InputRequestEvent>): void {
   throw new EventValidationError(
     `An input request has to have a text as \`requestId\` and as \`prompt\`, got ${typeof requestId} and ${typeof prompt}. Make it with InputRequestEvent({ prompt }).`,
     requestType,
-  )
-}
-
-/** The answer to a request, as the schema of its kind outputs it. @throws EventValidationError */
-export function checkAnswer({ requests }: Blueprint, request: InputRequest, response: unknown): unknown {
-  const { requestId, kind } = request as InputRequest & InputRequestEvent
-  const schema = kind === undefined ? undefined : requests?.[kind]?.response
-  if (schema === undefined) return response
-  const parsed = parse(schema, response)
-  if (parsed.issues === undefined) return parsed.value
-  throw new EventValidationError(
-    `The answer to request "${requestId}" does not fit the schema of its kind "${String(kind)}": ${describeIssues(parsed.issues)}.`,
-    responseType,
-    parsed.issues,
   )
 }

@@ -179,7 +179,7 @@ export class RunHandle<Result = unknown> {
     const { picture } = await this.#read()
     const journal = new RunJournal({ ...nowhere, records: () => allRecords(this.#place.store, this.runId) })
     return createActor(this.#compiled.machine, {
-      snapshot: new ArrivedRun(picture, undefined, undefined, journal) as never,
+      snapshot: new ArrivedRun(picture, { journal }) as never,
     })
   }
 

@@ -36,7 +36,7 @@ export function readStoredRun(compiled: Compiled, { base, records }: Reading, ch
   if (from === undefined)
     throw new SnapshotError('The records of the run do not begin with its start, and there is no base.')
   const { at = from === first ? first.at : undefined, ...snapshot } = parse(from.body)
-  const started = readSnapshot(compiled.definition, compiled.blueprint, snapshot, undefined, from.bytes)
+  const started = readSnapshot(compiled.definition, compiled.blueprint, snapshot, { blobs: from.bytes })
   const actor = createActor(compiled.machine, { snapshot: new ArrivedRun(started.picture) as never })
   const lost = new Map(started.picture.lost.state.map((entry) => [entry.key, entry]))
   const behind = records.filter(({ seq }) => seq > from.seq)
