@@ -107,7 +107,7 @@ export class OwnedRuns {
   async createFrom(compiled: Compiled, picture: Arrived): Promise<OwnedRun | RunInfo> {
     const owner = { id: this.#place.id, epoch: 1, leaseMs: this.#place.leaseMs }
     const journal = this.#createJournal(picture.data.id, compiled, owner)
-    const arrived = new ArrivedRun(picture, this.#place.onInput, undefined, journal)
+    const arrived = new ArrivedRun(picture, { onInput: this.#place.onInput, journal })
     const actor = createActor(compiled.machine, { snapshot: arrived as never })
     return this.#createStored(compiled, actor, owner, journal, null)
   }
@@ -146,7 +146,7 @@ export class OwnedRuns {
     const owner = { id: this.#place.id, epoch, leaseMs: this.#place.leaseMs }
     const { picture, sizes } = readStoredRun(compiled, stored)
     const journal = this.#createJournal(runId, compiled, owner)
-    const arrived = new ArrivedRun(picture, this.#place.onInput, undefined, journal)
+    const arrived = new ArrivedRun(picture, { onInput: this.#place.onInput, journal })
     const actor = createActor(compiled.machine, { snapshot: arrived as never })
     journal.attach(actor, stored.info.seq, stored.info.status, sizes)
     const run = this.#begin(compiled, actor, owner, journal)
