@@ -1,10 +1,21 @@
 export { Activity, type StepConfig } from './activity.ts'
 export { clockOf, now, relay } from './actor-scope.ts'
 export { Attempt } from './attempt.ts'
+export {
+  Child,
+  ChildJournal,
+  type ChildLogic,
+  type ChildPlace,
+  childrenOf,
+  halt,
+  type NestedRun,
+  nestedRuns,
+} from './child.ts'
 export { collect } from './collect.ts'
 export * from './execution.ts'
 export type { Fact } from './fold.ts'
 export { isFact, type Journal } from './journal.ts'
+export * from './machine.ts'
 export * from './record.ts'
 export { computeDelay, type RetryPolicy } from './retry.ts'
 export * from './run.ts'
