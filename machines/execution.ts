@@ -36,6 +36,8 @@ export class StillChild implements ChildRun {
   constructor(
     readonly name: string,
     picture: Picture,
+    /** What it is a picture of, where that is in this process. */
+    readonly origin?: ChildRun,
   ) {
     this.#picture = picture
   }
@@ -117,7 +119,7 @@ export function copyExecution(execution: Execution): Execution {
   const { id, step, event, children } = execution
   const copy = Object.assign(new Execution(id, step, event), execution)
   if (children !== undefined) {
-    copy.children = new Map(Array.from(children, ([name, child]) => [name, new StillChild(name, child.picture())]))
+    copy.children = new Map(Array.from(children, ([name, child]) => [name, new StillChild(name, child.picture(), child instanceof StillChild ? child.origin : child)]))
   }
   return copy
 }

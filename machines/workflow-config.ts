@@ -30,7 +30,7 @@ export interface WorkflowConfig {
   /** The snapshot of a run as plain JSON data. Throws if something in it cannot be kept. */
   readonly persist: (picture: RunPicture, run: Run) => Snapshot<unknown>
   /** What `persist` gave, checked whole. Throws before anything runs. */
-  readonly restore: (persisted: unknown) => RunPicture & Pick<Beginning, 'inline' | 'local' | 'journal'>
+  readonly restore: (persisted: unknown) => RunPicture & Pick<Beginning, 'inline' | 'local' | 'journal' | 'sharing'>
   /** The error that a run fails with. */
   readonly toError: (failure: Failure, run: Run) => unknown
 }
@@ -49,4 +49,6 @@ export interface Beginning {
   readonly local: unknown
   /** Where what happens is written down before it counts. */
   readonly journal: Journal | undefined
+  /** The run whose state its executions share. */
+  readonly sharing: Run | undefined
 }

@@ -1,6 +1,7 @@
 import { type AnyActorRef, createActor, type Snapshot } from 'xstate'
 import {
   type Answered,
+  type ChildLogic,
   createWorkflowMachine,
   type Failed,
   fail,
@@ -21,7 +22,7 @@ import { engineClasses } from './engine-classes.ts'
 import { DefinitionError, InputRequestError } from './errors.ts'
 import { type AnyEvent, checkEvent, InputResponseEvent } from './event.ts'
 import { toError } from './failure-error.ts'
-import { type Arrival, type Blueprint, checkAnswer, LiveRun, type OnInput, pausedRuns } from './live-run.ts'
+import { type Arrival, type Blueprint, checkAnswer, LiveRun, type OnInput, pausedRuns, type Within } from './live-run.ts'
 import { migrate, versionsInOrder } from './migration.ts'
 import type { Schema } from './schema.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
@@ -43,12 +44,26 @@ export class RunInput {
     readonly onInput?: OnInput,
     readonly signal?: AbortSignal,
     readonly journal?: Journal,
+    readonly inside?: Inside,
   ) {}
+}
+
+/** What a run that is inside another one has of it. */
+export interface Inside {
+  readonly within: Within
+  /** The run whose state its steps share. */
+  readonly sharing: Run | undefined
+}
+
+/** The workflow of a run that a step begins. */
+export interface Nested extends ChildLogic {
+  readonly compiled: Compiled
 }
 
 /** A workflow, ready to run. */
 export interface Compiled {
   readonly machine: WorkflowMachine
+  readonly transition: WorkflowLogic['transition']
   readonly fold: WorkflowLogic['fold']
   readonly blueprint: Blueprint
   readonly definition: WorkflowDefinition
@@ -83,7 +98,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
     classes,
   }
   const { schemas } = blueprint
-  const { machine, fold } = createWorkflowMachine({
+  const { machine, transition, fold } = createWorkflowMachine({
     name,
     version: options.version,
     steps,
@@ -98,8 +113,9 @@ export function compile(definition: WorkflowDefinition): Compiled {
         timeoutMs: given.timeoutMs ?? timeoutMs,
         inline: onInput !== undefined,
         state: initialState(options.state, name, blueprint.classes),
-        local: { onInput, signal: given.signal } satisfies Arrival,
+        local: { onInput, signal: given.signal, within: given.inside?.within } satisfies Arrival,
         journal: given.journal,
+        sharing: given.inside?.sharing,
       }
     },
     restore: (snapshot) => {
@@ -113,8 +129,10 @@ export function compile(definition: WorkflowDefinition): Compiled {
           signal: arrived.signal,
           arrived: arrived.picture,
           previous: arrived.previous,
+          within: arrived.inside?.within,
         } satisfies Arrival,
         journal: arrived.journal,
+        sharing: arrived.inside?.sharing,
       }
     },
     persist: (picture, run) => pack(picture, run, definition, blueprint) as WorkflowSnapshot & Snapshot<unknown>,
@@ -126,11 +144,12 @@ export function compile(definition: WorkflowDefinition): Compiled {
     admit: (run, event) => admit(run, event, schemas),
     toError: (failure, run) => toError(failure, run, blueprint),
   })
-  const departing = (run: Run, blobs: Blobs) => ({
+  const departing = (run: Run, blobs: Blobs): Departing => ({
     ...toDeparting(definition, blueprint, run.local instanceof LiveRun ? run.local : undefined),
     ...{ session: new Map(), lostSession: [], blobs },
+    child: (child) => (child.logic as Nested).compiled.departing(child.run, blobs),
   })
-  return { machine, fold, blueprint, definition, departing }
+  return { machine, transition, fold, blueprint, definition, departing }
 }
 
 /**
@@ -152,6 +171,7 @@ export class ArrivedRun {
   readonly previous: LiveRun | undefined
   readonly signal: AbortSignal | undefined
   readonly journal: Journal | undefined
+  readonly inside: Inside | undefined
 
   constructor(
     readonly picture: Arrived,
@@ -160,12 +180,14 @@ export class ArrivedRun {
       readonly previous?: LiveRun | undefined
       readonly signal?: AbortSignal | undefined
       readonly journal?: Journal | undefined
+      readonly inside?: Inside | undefined
     } = {},
   ) {
     this.onInput = here.onInput
     this.previous = here.previous
     this.signal = here.signal
     this.journal = here.journal
+    this.inside = here.inside
   }
 }
 
@@ -179,11 +201,12 @@ export interface ReadOptions {
 
 /** @throws SnapshotError before anything of the run has run. */
 export function readSnapshot(
-  { name, options, steps }: WorkflowDefinition,
+  definition: WorkflowDefinition,
   blueprint: Blueprint,
   snapshot: unknown,
   { onInput, signal, blobs = null }: ReadOptions = {},
 ): ArrivedRun {
+  const { name, options, steps } = definition
   const { accepted, classes } = blueprint
   const { version, migrate: migrations = {} } = options
   const migrated = migrate(checkTop(snapshot), { name, version, migrations }, classes, blobs)
@@ -193,6 +216,10 @@ export function readSnapshot(
     types: new Set([...accepted, requestType, stopType]),
     classes,
     blobs,
+    child: (step, childName, persisted) => {
+      const nested = nestedIn(definition, step, childName)
+      return nested && readSnapshot(nested.definition, nested.blueprint, persisted, { blobs }).picture
+    },
   })
   // Where there are objects, they have to be rebuilt first.
   const isWhole = ![...picture.data.state.values()].some((value) => value instanceof StateObject)
@@ -221,7 +248,18 @@ function toDeparting(
     lostSession: live?.session.lost ?? [],
     lostState: live?.lostState ?? [],
     onDrop: (dropped) => live?.warnOfDrop(dropped),
+    child: ({ logic, run }) => {
+      const { compiled } = logic as Nested
+      const below = run.local instanceof LiveRun ? run.local : undefined
+      return toDeparting(compiled.definition, compiled.blueprint, below)
+    },
   }
+}
+
+/** The workflow of the run that `step` calls `name`. */
+export function nestedIn({ steps }: WorkflowDefinition, step: string, name: string): Compiled | undefined {
+  const nested = steps.find((each) => each.name === step)?.child?.(name) as Nested | undefined
+  return nested?.compiled
 }
 
 /** What happens to a request whose time is up: its default is the answer, or the run fails. */

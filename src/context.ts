@@ -17,8 +17,15 @@ export interface SessionNamespace extends Namespace {
   open<Value = unknown>(key: string): Promise<Value>
 }
 
+/** The attempt that a context is of. */
+export let attemptOf: (ctx: StepContext) => Attempt
+
 /** What a step's function gets beside its event: the run's state and session, and the ways to send and write. */
 export class StepContext<State extends object = Record<string, unknown>> {
+  static {
+    attemptOf = (ctx) => ctx.#attempt
+  }
+
   readonly #attempt: Attempt
   #values: AttemptState | undefined
   #state: (StateNamespace<State> & StateProperties<State>) | undefined
@@ -118,7 +125,7 @@ export class StepContext<State extends object = Record<string, unknown>> {
   /** Writes an event outward: to `handler.stream()` and `actor.on`. It is not routed. */
   writeEventToStream(event: AnyEvent): void {
     this.#open('write to the stream')
-    this.#live.write(event)
+    this.#live.write(event, this.step)
   }
 
   /**

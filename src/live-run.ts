@@ -34,12 +34,25 @@ export type OnInput = (request: InputRequestEvent) => unknown
 
 /** What a run brings into its process. */
 export interface Arrival {
+  /** Where in another run it is. */
+  readonly within?: Within | undefined
   readonly onInput: OnInput | undefined
   readonly signal?: AbortSignal | undefined
   /** What came out of a snapshot beside the run itself. */
   readonly arrived?: Arrived | undefined
   /** The same run, paused in this process. */
   readonly previous?: LiveRun | undefined
+}
+
+/** Where in another run a run is. */
+export interface Within {
+  readonly parent: Run
+  /** What its id has behind that of the parent. */
+  readonly label: string
+  /** What leads from the parent to it: the step, and its name where the step has several. */
+  readonly path: readonly string[]
+  /** Whether it has a session of its own, or that of its parent. */
+  readonly session: 'own' | 'shared'
 }
 
 /** What a workflow knows of itself, worked out once. */
@@ -61,7 +74,8 @@ export class LiveRun {
   #session: Session | undefined
   #isClosed = false
   readonly saver: FieldSaver
-  readonly #onInput: OnInput | undefined
+  readonly onInput: OnInput | undefined
+  readonly #within: Within | undefined
   readonly #signal: AbortSignal | undefined
   #warned = false
   readonly #lostState = new Map<string, LostEntry>()
@@ -70,11 +84,12 @@ export class LiveRun {
     readonly blueprint: Blueprint,
     readonly run: Run,
     readonly scope: AnyActorScope,
-    { onInput, signal, arrived, previous }: Arrival,
+    { within, onInput, signal, arrived, previous }: Arrival,
   ) {
     this.stream = new EventStream(blueprint.streamBuffer ?? 65_536)
     this.saver = new FieldSaver({ runId: run.id, workflow: blueprint.name })
-    this.#onInput = onInput
+    this.#within = within
+    this.onInput = onInput
     this.#signal = signal
     if (arrived === undefined) return
     for (const { key, value, step, at } of arrived.session) this.session.put(key, { value, step, at })
@@ -85,6 +100,7 @@ export class LiveRun {
 
   /** Made when it is first asked for: most runs have none. */
   get session(): Session {
+    if (this.#within?.session === 'shared') return LiveRun.of(this.#within.parent).session
     if (this.#session === undefined) {
       this.#session = new Session(this.scope.system, this.run.id, this.blueprint.resources)
       if (this.#isClosed) void this.#session.close(undefined)
@@ -120,10 +136,24 @@ export class LiveRun {
     return now(clockOf(this.scope))
   }
 
-  /** Writes outward: to the stream, and to those who listen with `actor.on(type)`. */
-  write(event: AnyEvent): void {
-    this.stream.write(event)
+  /**
+   * Writes outward: to the stream, and to those who listen with `actor.on(type)`. What a run inside another one writes
+   * goes to the outermost, with the path to the step that wrote it.
+   */
+  write(event: AnyEvent, step?: string): void {
     this.scope.emit(event)
+    if (this.#within === undefined) this.stream.write(event)
+    else LiveRun.of(this.#within.parent).#pass(event, this.#within, step === undefined ? [] : [step])
+  }
+
+  /** Passes on what a run inside this one has written. Data of its own that is called `path` stays as it is. */
+  #pass(event: AnyEvent, { label, path }: Within, below: readonly string[], own = 'path' in event): void {
+    const whole = [...path, ...below]
+    const asked = event.type === requestType ? { requestId: `${label}/${(event as InputRequest).requestId}` } : {}
+    const passed = { ...event, ...(own ? {} : { path: whole }), ...asked }
+    this.scope.emit(passed)
+    if (this.#within === undefined) this.stream.write(passed)
+    else LiveRun.of(this.#within.parent).#pass(passed, this.#within, whole, own)
   }
 
   /** Routes an event that a step sends while it goes on, unless an earlier attempt of the same execution has. */
@@ -145,7 +175,7 @@ export class LiveRun {
   ask(request: InputRequest): void {
     this.scope.defer(() => {
       this.write(request)
-      if (this.#onInput !== undefined) void this.#answer(this.#onInput, request as InputRequestEvent)
+      if (this.onInput !== undefined) void this.#answer(this.onInput, request as InputRequestEvent)
     })
   }
 
