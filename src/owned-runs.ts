@@ -1,6 +1,6 @@
 import { type AnyActorRef, createActor } from 'xstate'
 import type { Journal, Run } from '../machines/index.ts'
-import { toStarted } from './base.ts'
+import { sizeOf, toMigrated, toStarted } from './base.ts'
 import { ArrivedRun, type Compiled, createRun, RunInput } from './compile.ts'
 import { RunOwnershipLostError } from './errors.ts'
 import type { AnyEvent } from './event.ts'
@@ -144,15 +144,37 @@ export class OwnedRuns {
     const stored = await this.#place.stored(() => this.#place.store.load(runId))
     if (stored === undefined) throw new RunOwnershipLostError(runId)
     const owner = { id: this.#place.id, epoch, leaseMs: this.#place.leaseMs }
-    const { picture, sizes } = readStoredRun(compiled, stored)
+    const { picture, sizes, isMigrated } = readStoredRun(compiled, stored)
     const journal = this.#createJournal(runId, compiled, owner)
     const arrived = new ArrivedRun(picture, { onInput: this.#place.onInput, journal })
     const actor = createActor(compiled.machine, { snapshot: arrived as never })
-    journal.attach(actor, stored.info.seq, stored.info.status, sizes)
+    if (isMigrated && picture.status === 'active') {
+      const base = await this.#migrate(compiled, actor, owner, stored.info)
+      journal.attach(actor, base.seq, stored.info.status, { behindBase: 0, base: sizeOf([base]) })
+    } else {
+      journal.attach(actor, stored.info.seq, stored.info.status, sizes)
+    }
     const run = this.#begin(compiled, actor, owner, journal)
     journal.catchUp()
     void run.inbox.read()
     return run
+  }
+
+  /**
+   * Writes down that the run has gone over to the workflow as it is, before anything of it happens there: what is behind
+   * that record is folded with the routes that are in it. The version that `list` tells stays that of the start.
+   */
+  async #migrate(
+    { departing }: Compiled,
+    actor: AnyActorRef,
+    owner: Owner,
+    { runId, seq, status }: RunInfo,
+  ): Promise<StoredRecord> {
+    const record = toMigrated(actor, departing, seq + 1)
+    const append = { runId, owner, expectedSeq: seq, records: [record], status, taken: [] }
+    const [verdict] = await this.#place.stored(() => this.#place.store.append([append]))
+    if (verdict !== 'appended') throw new RunOwnershipLostError(runId)
+    return record
   }
 
   /** Takes out of memory what only waits for somebody, and whose handler nobody has. */
