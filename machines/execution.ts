@@ -119,7 +119,12 @@ export function copyExecution(execution: Execution): Execution {
   const { id, step, event, children } = execution
   const copy = Object.assign(new Execution(id, step, event), execution)
   if (children !== undefined) {
-    copy.children = new Map(Array.from(children, ([name, child]) => [name, new StillChild(name, child.picture(), child instanceof StillChild ? child.origin : child)]))
+    copy.children = new Map(
+      Array.from(children, ([name, child]) => [
+        name,
+        new StillChild(name, child.picture(), child instanceof StillChild ? child.origin : child),
+      ]),
+    )
   }
   return copy
 }

@@ -1,6 +1,6 @@
 import type { AnyActorRef, AnyActorScope, AnyEventObject } from 'xstate'
 import type { RunPicture, WorkflowMachine, WorkflowMachineSnapshot } from './machine.ts'
-import { toData } from './run.ts'
+import { clearWork, toData } from './run.ts'
 
 /** Something that happened to a run, as it was written down. */
 export interface Fact {
@@ -36,6 +36,8 @@ export function fold(
     before = at
     snapshot = transition(snapshot, event, scope)
   }
+  // As a run does that ends alive.
+  if (snapshot.status === 'done') clearWork(run)
   const failed = snapshot.status === 'done' && run.failure !== undefined
   return { status: failed ? 'error' : snapshot.status, value: snapshot.value, data: toData(run) }
 }

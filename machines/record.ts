@@ -75,6 +75,7 @@ export interface Fired {
 /** An execution begins a run of its own. */
 export interface Begun {
   readonly type: 'blazen.begun'
+  readonly step: string
   readonly execution: number
   readonly child: ChildRun
   /** The names of children that are no longer needed. */

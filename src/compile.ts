@@ -12,6 +12,7 @@ import {
   requestType,
   responseType,
   stopType,
+  type WorkflowConfig,
   type WorkflowLogic,
   type WorkflowMachine,
 } from '../machines/index.ts'
@@ -22,11 +23,20 @@ import { engineClasses } from './engine-classes.ts'
 import { DefinitionError, InputRequestError } from './errors.ts'
 import { type AnyEvent, checkEvent, InputResponseEvent } from './event.ts'
 import { toError } from './failure-error.ts'
-import { type Arrival, type Blueprint, checkAnswer, LiveRun, type OnInput, pausedRuns, type Within } from './live-run.ts'
+import {
+  type Arrival,
+  type Blueprint,
+  checkAnswer,
+  LiveRun,
+  type OnInput,
+  pausedRuns,
+  type Within,
+} from './live-run.ts'
 import { migrate, versionsInOrder } from './migration.ts'
+import { type Plan, toFoldedSteps, toPlan } from './plan.ts'
 import type { Schema } from './schema.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
-import { type Arrived, checkTop, fromSnapshot } from './snapshot-read.ts'
+import { type Arrived, type Arriving, checkTop, fromSnapshot } from './snapshot-read.ts'
 import { type Departing, toSnapshot } from './snapshot-write.ts'
 import { toStartEvent } from './start-event.ts'
 import { StateObject } from './state-object.ts'
@@ -67,6 +77,10 @@ export interface Compiled {
   readonly fold: WorkflowLogic['fold']
   readonly blueprint: Blueprint
   readonly definition: WorkflowDefinition
+  /** How it routes. */
+  readonly plan: Plan
+  /** The same workflow as it routed when a base was written: only to fold, its steps are not called. */
+  readonly routedBy: (plan: Plan) => WorkflowLogic
   /** How values of a run are written down that is kept in a store: without its session. */
   readonly departing: (run: Run, blobs: Blobs) => Departing
 }
@@ -98,7 +112,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
     classes,
   }
   const { schemas } = blueprint
-  const { machine, transition, fold } = createWorkflowMachine({
+  const config: WorkflowConfig = {
     name,
     version: options.version,
     steps,
@@ -143,13 +157,30 @@ export function compile(definition: WorkflowDefinition): Compiled {
     expire: (request) => expire(request, blueprint),
     admit: (run, event) => admit(run, event, schemas),
     toError: (failure, run) => toError(failure, run, blueprint),
-  })
+  }
+  const { machine, transition, fold } = createWorkflowMachine(config)
+  const plan = toPlan(steps, config.idle)
   const departing = (run: Run, blobs: Blobs): Departing => ({
     ...toDeparting(definition, blueprint, run.local instanceof LiveRun ? run.local : undefined),
-    ...{ session: new Map(), lostSession: [], blobs },
+    // A run that has not started has yet to be told what was lost.
+    ...(run.local instanceof LiveRun ? {} : { lostState: (run.local as Arrival).arrived?.lost.state ?? [] }),
+    ...{ session: new Map(), lostSession: [], blobs, plan },
     child: (child) => (child.logic as Nested).compiled.departing(child.run, blobs),
   })
-  return { machine, transition, fold, blueprint, definition, departing }
+  const routedBy = keepLast((plan: Plan) =>
+    createWorkflowMachine({ ...config, steps: toFoldedSteps(plan, steps), idle: plan.idle ?? 'fail' }),
+  )
+  return { machine, transition, fold, blueprint, definition, plan, routedBy, departing }
+}
+
+/** Runs recovered after a deployment mostly come from one version, so what was made for the last of them is made once. */
+function keepLast(make: (plan: Plan) => WorkflowLogic): (plan: Plan) => WorkflowLogic {
+  let last: { readonly text: string; readonly logic: WorkflowLogic } | undefined
+  return (plan) => {
+    const text = JSON.stringify(plan)
+    if (last?.text !== text) last = { text, logic: make(plan) }
+    return last.logic
+  }
 }
 
 /**
@@ -216,10 +247,7 @@ export function readSnapshot(
     types: new Set([...accepted, requestType, stopType]),
     classes,
     blobs,
-    child: (step, childName, persisted) => {
-      const nested = nestedIn(definition, step, childName)
-      return nested && readSnapshot(nested.definition, nested.blueprint, persisted, { blobs }).picture
-    },
+    child: nestedReader(definition, blobs),
   })
   // Where there are objects, they have to be rebuilt first.
   const isWhole = ![...picture.data.state.values()].some((value) => value instanceof StateObject)
@@ -253,6 +281,14 @@ function toDeparting(
       const below = run.local instanceof LiveRun ? run.local : undefined
       return toDeparting(compiled.definition, compiled.blueprint, below)
     },
+  }
+}
+
+/** Reads the snapshots of the runs inside those of a workflow. */
+export function nestedReader(definition: WorkflowDefinition, blobs: Uint8Array | null): Arriving['child'] {
+  return (step, name, snapshot) => {
+    const nested = nestedIn(definition, step, name)
+    return nested && readSnapshot(nested.definition, nested.blueprint, snapshot, { blobs }).picture
   }
 }
 

@@ -1,5 +1,5 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate'
-import { type Answered, fail, type InputRequest, type Paused, type Run, responseType } from '../machines/index.ts'
+import { fail, type Paused, type Run } from '../machines/index.ts'
 import type { SendOptions } from './context.ts'
 import {
   BlazenError,
@@ -12,6 +12,7 @@ import {
 import { type AnyEvent, type InputRequestEvent, InputResponseEvent, isEvent } from './event.ts'
 import { type HistoryRecord, toHistory } from './history.ts'
 import { LiveRun, pausedRuns } from './live-run.ts'
+import { findRequest, pendingInputs, requestIds, toAnswered } from './open-request.ts'
 import { RunJournal } from './run-journal.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
 import type { RunStream, StreamOptions } from './stream.ts'
@@ -103,7 +104,7 @@ export class WorkflowHandler<Result = unknown> {
 
   /** The questions that have no answer yet, the oldest first. */
   get pendingInputs(): readonly InputRequestEvent[] {
-    return [...this.#run.requests.values()] as (InputRequest & InputRequestEvent)[]
+    return pendingInputs(this.#run)
   }
 
   /**
@@ -113,17 +114,19 @@ export class WorkflowHandler<Result = unknown> {
    */
   async respondToInput(requestId: string, response: unknown): Promise<void> {
     this.#checkAlive()
-    const request = this.#run.requests.get(requestId)
-    if (request === undefined) {
-      const open = [...this.#run.requests.keys()].map((id) => `"${id}"`).join(', ')
+    const asked = findRequest(this.#run, requestId)
+    if (asked === undefined) {
+      const open = requestIds(this.#run)
+        .map((id) => `"${id}"`)
+        .join(', ')
       throw new InputRequestError(
         `Run ${this.runId} has no open request "${requestId}": it was never asked, or it is answered. Open are: ${open || 'none'}.`,
         requestId,
       )
     }
-    const answer = this.#live.checkAnswer(request, response)
-    const event = { type: responseType, requestId, response: answer }
-    await this.#deliver({ type: 'blazen.answered', requestId, response: event } satisfies Answered)
+    const { request, run, way } = asked
+    const answer = LiveRun.of(run).checkAnswer(request, response)
+    await this.#deliver(toAnswered(way, request.requestId, answer))
   }
 
   /**

@@ -1,6 +1,6 @@
 import { type AnyActorRef, createActor } from 'xstate'
-import type { Journal, Run } from '../machines/index.ts'
-import { toStarted } from './base.ts'
+import { halt, type Journal, nestedRuns, type Run } from '../machines/index.ts'
+import { sizeOf, toMigrated, toStarted } from './base.ts'
 import { ArrivedRun, type Compiled, createRun, RunInput } from './compile.ts'
 import { RunOwnershipLostError } from './errors.ts'
 import type { AnyEvent } from './event.ts'
@@ -144,15 +144,37 @@ export class OwnedRuns {
     const stored = await this.#place.stored(() => this.#place.store.load(runId))
     if (stored === undefined) throw new RunOwnershipLostError(runId)
     const owner = { id: this.#place.id, epoch, leaseMs: this.#place.leaseMs }
-    const { picture, sizes } = readStoredRun(compiled, stored)
+    const { picture, sizes, isMigrated } = readStoredRun(compiled, stored)
     const journal = this.#createJournal(runId, compiled, owner)
     const arrived = new ArrivedRun(picture, { onInput: this.#place.onInput, journal })
     const actor = createActor(compiled.machine, { snapshot: arrived as never })
-    journal.attach(actor, stored.info.seq, stored.info.status, sizes)
+    if (isMigrated && picture.status === 'active') {
+      const base = await this.#migrate(compiled, actor, owner, stored.info)
+      journal.attach(actor, base.seq, stored.info.status, { behindBase: 0, base: sizeOf([base]) })
+    } else {
+      journal.attach(actor, stored.info.seq, stored.info.status, sizes)
+    }
     const run = this.#begin(compiled, actor, owner, journal)
     journal.catchUp()
     void run.inbox.read()
     return run
+  }
+
+  /**
+   * Writes down that the run has gone over to the workflow as it is, before anything of it happens there: what is behind
+   * that record is folded with the routes that are in it. The version that `list` tells stays that of the start.
+   */
+  async #migrate(
+    { departing }: Compiled,
+    actor: AnyActorRef,
+    owner: Owner,
+    { runId, seq, status }: RunInfo,
+  ): Promise<StoredRecord> {
+    const record = toMigrated(actor, departing, seq + 1)
+    const append = { runId, owner, expectedSeq: seq, records: [record], status, taken: [] }
+    const [verdict] = await this.#place.stored(() => this.#place.store.append([append]))
+    if (verdict !== 'appended') throw new RunOwnershipLostError(runId)
+    return record
   }
 
   /** Takes out of memory what only waits for somebody, and whose handler nobody has. */
@@ -161,8 +183,9 @@ export class OwnedRuns {
       const { runId, compiled, owner, handler, journal } = run
       const { run: data }: { run: Run } = handler.actor.getSnapshot().context
       const isQuiet = handler.status === 'waiting' && journal.isWritten && !run.inbox.isBusy && !data.inline
-      if (run.held || !isQuiet || LiveRun.of(data).session.entries.size > 0) continue
-      const dueAt = Math.min(...[...data.timers.values()].map((timer) => timer.dueAt))
+      const all = [data, ...Array.from(nestedRuns(data), ({ child }) => child.run)]
+      if (run.held || !isQuiet || all.some((each) => LiveRun.of(each).session.entries.size > 0)) continue
+      const dueAt = Math.min(...all.flatMap((each) => [...each.timers.values()].map((timer) => timer.dueAt)))
       if (dueAt <= now) continue
       this.#parked.set(runId, { info: journal.toInfo(compiled.definition.name, owner), compiled, dueAt })
       journal.lose(new RunOwnershipLostError(runId))
@@ -182,11 +205,7 @@ export class OwnedRuns {
 
   /** Begins nothing more, and resolves when nothing is at work, or the time is up. */
   async rest(until: number): Promise<void> {
-    const isAtWork = ({ handler }: OwnedRun) => {
-      const { run }: { run: Run } = handler.actor.getSnapshot().context
-      run.halted = true
-      return run.active > 0
-    }
+    const isAtWork = ({ handler }: OwnedRun) => halt(handler.actor.getSnapshot().context.run)
     while ([...this.#runs.values()].filter(isAtWork).length > 0 && Date.now() < until) {
       await new Promise((resolve) => setTimeout(resolve, 5))
     }

@@ -1,6 +1,7 @@
 import type { AnyEventObject } from 'xstate'
 import {
   type Answered,
+  type Begun,
   deleted,
   type Failed,
   type Fired,
@@ -12,6 +13,7 @@ import {
 } from '../machines/index.ts'
 import type { PersistedValue, Stored } from './codec.ts'
 import { SnapshotError } from './errors.ts'
+import { type Hop, wrap } from './inner-fact.ts'
 import { type Arriving, Part } from './snapshot-read.ts'
 import type { Packer } from './snapshot-write.ts'
 
@@ -21,13 +23,14 @@ export interface RecordBody {
   readonly body: object
 }
 
-/** The kinds of records: facts, which are folded, and notes, which only tell. */
-export type RecordKind = 'started' | FactKind | 'waiting' | 'paused' | 'completed'
+/** The kinds of records: bases, where folds begin, facts, which are folded, and notes, which only tell. */
+export type RecordKind = 'started' | 'migrated' | FactKind | 'waiting' | 'paused' | 'completed'
 
 type FactKind =
   | 'event'
   | 'sent'
   | 'settled'
+  | 'begun'
   | 'retried'
   | 'failed'
   | 'aborted'
@@ -40,7 +43,7 @@ type FactKind =
 export function encodeFact(event: AnyEventObject, pack: Packer): RecordBody {
   switch (event.type) {
     case 'blazen.settled': {
-      const { step, execution, events, writes, collected, durationMs } = event as Settled
+      const { step, execution, events, writes, shared, collected, durationMs } = event as Settled
       return {
         kind: 'settled',
         body: {
@@ -48,10 +51,16 @@ export function encodeFact(event: AnyEventObject, pack: Packer): RecordBody {
           execution,
           events: events.map((each) => pack.event(each, `the "${each.type}" that step "${step}" returned`)),
           ...(writes === undefined ? {} : encodeWrites(writes, step, pack)),
+          ...(shared === undefined ? {} : { shared: encodeWrites(shared, step, pack).writes }),
           ...(collected === undefined || collected.length === 0 ? {} : { collected }),
           durationMs,
         },
       }
+    }
+    case 'blazen.begun': {
+      const { execution, step, child, drop, writes } = event as Begun
+      const kept = writes === undefined ? {} : encodeWrites(writes, step, pack)
+      return { kind: 'begun', body: { step, execution, drop, ...kept, child: pack.child(child) } }
     }
     case 'blazen.sent': {
       const { execution, event: sent, dueAt } = event as Sent
@@ -102,7 +111,7 @@ export function computeStatus(before: string, fact: AnyEventObject): string {
 }
 
 /** Deleted keys stand alone, and so do those whose value the pause policy leaves out. */
-function encodeWrites(writes: Writes, step: string, pack: Packer): object {
+function encodeWrites(writes: Writes, step: string, pack: Packer): { writes: object; lost?: object } {
   const lost: string[] = []
   const written = [...writes].map(([key, value]): [string, PersistedValue?] => {
     if (value === deleted) return [key]
@@ -120,8 +129,19 @@ export function lostIn(kind: string, body: string): readonly string[] {
 }
 
 /** The fact that was written down, or `undefined` for a note. */
-export function decodeFact(kind: string, body: string, arriving: Arriving, where: string): AnyEventObject | undefined {
-  const part = new Part(parse(body, where), where, arriving)
+export function decodeFact(
+  kind: string,
+  body: string,
+  arriving: (way: readonly Hop[]) => Arriving,
+  where: string,
+): AnyEventObject | undefined {
+  const raw = parse(body, where)
+  const way: readonly Hop[] = Reflect.get(Object(raw), 'in') ?? []
+  const fact = decode(kind, new Part(raw, where, arriving(way)), where)
+  return fact === undefined ? undefined : wrap(way, fact)
+}
+
+function decode(kind: string, part: Part, where: string): AnyEventObject | undefined {
   const dueAt = () => part.optional('dueAt', (each) => each.asNumber())
   switch (kind) {
     case 'settled': {
@@ -131,10 +151,21 @@ export function decodeFact(kind: string, body: string, arriving: Arriving, where
         execution: part.number('execution'),
         events: part.list('events', (each) => each.event()),
         writes: part.optional('writes', () => new Writes(part.list('writes', (each) => each.write()))),
+        ...part.optional('shared', () => ({ shared: new Writes(part.list('shared', (each) => each.write())) })),
         collected: part.optional('collected', () => part.list('collected', (each) => each.taking())),
         durationMs: part.optional('durationMs', (each) => each.asNumber()),
       }
       return settled
+    }
+    case 'begun': {
+      return {
+        type: 'blazen.begun',
+        step: part.text('step'),
+        execution: part.number('execution'),
+        child: part.part('child').child(part.text('step')),
+        drop: part.list('drop', (each) => each.asText()),
+        writes: part.optional('writes', () => new Writes(part.list('writes', (each) => each.write()))),
+      } satisfies Begun
     }
     case 'sent': {
       const execution = part.optional('execution', (each) => each.asNumber())
@@ -161,6 +192,7 @@ export function decodeFact(kind: string, body: string, arriving: Arriving, where
     case 'event':
       return part.part('event').event()
     case 'started':
+    case 'migrated':
     case 'waiting':
     case 'paused':
     case 'completed':

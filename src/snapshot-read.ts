@@ -206,6 +206,11 @@ export class Part {
     throw this.wrong(key, 'a text', value)
   }
 
+  asText(): string {
+    if (typeof this.#value === 'string') return this.#value
+    throw this.#fail('a text', this.#value)
+  }
+
   oneOf<Word extends string>(key: string, words: readonly Word[]): Word {
     const word = words.find((each) => each === this.raw(key))
     if (word !== undefined) return word

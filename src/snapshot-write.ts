@@ -13,8 +13,16 @@ import { SessionNotSerializableError } from './errors.ts'
 import type { AnyEvent } from './event.ts'
 import { storeFailure } from './failure.ts'
 import { originOf } from './origin.ts'
+import type { Plan } from './plan.ts'
 import type { LostEntry, SessionEntry, SessionPausePolicy } from './session.ts'
-import type { PersistedChild, PersistedEntry, PersistedFailure, PersistedTimer, SnapshotContext, WorkflowSnapshot } from './snapshot.ts'
+import type {
+  PersistedChild,
+  PersistedEntry,
+  PersistedFailure,
+  PersistedTimer,
+  SnapshotContext,
+  WorkflowSnapshot,
+} from './snapshot.ts'
 import { describeEntry } from './state-key.ts'
 
 /** What a snapshot is taken of, beside the run. */
@@ -31,6 +39,8 @@ export interface Departing {
   readonly blobs?: Blobs
   /** The same of a run inside this one. */
   readonly child: (child: Child) => Departing
+  /** What a base says of how its workflow routes. */
+  readonly plan?: Plan
   /** Called once a run, with what was dropped. */
   readonly onDrop: (dropped: readonly string[]) => void
 }
