@@ -114,10 +114,17 @@ export function withRunLife(
     const next = isLast(admitted)
       ? withoutChildren(transition, snapshot, admitted, scope)
       : transition(snapshot, admitted, scope)
+    if (next.context.run.later !== undefined) scope.defer(() => doLater(next.context.run))
     return next.status === 'active' ? next : ended(next, config, scope)
   }
 
   return Object.assign(machine, { start })
+}
+
+function doLater(run: Run): void {
+  const fns = run.later ?? []
+  run.later = undefined
+  for (const fn of fns) fn()
 }
 
 /** Gives the children that came with a run the actors that they had. */

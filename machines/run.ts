@@ -81,6 +81,8 @@ export class Run {
   journal: Journal | undefined
   /** The run whose state the executions of this one share. */
   sharing: Run | undefined
+  /** What is to be done with the runs inside, once the event that is being taken has been. */
+  later: (() => void)[] | undefined
   /** By execution, what attempts have collected that have not settled. */
   readonly collecting = new Map<number, readonly Collecting[]>()
 
@@ -181,6 +183,12 @@ export function addChild(run: Run, execution: Execution, child: ChildRun, drop: 
   const children = new Map(execution.children)
   for (const name of drop) children.delete(name)
   execution.children = children.set(child.name, child)
+}
+
+/** Has something done with the runs inside: not by this event's own actions, in which nothing else may be sent. */
+export function later(run: Run, fn: () => void): void {
+  run.later ??= []
+  run.later.push(fn)
 }
 
 /** What an execution has begun counts for nothing any more. */

@@ -34,6 +34,7 @@ import {
   dropChildren,
   isAtRest,
   isIdle,
+  later,
   ownedBy,
   type Routes,
   Run,
@@ -160,27 +161,28 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
         addChild(run, execution, child, drop)
         if (writes !== undefined) run.state.commit(writes)
         enqueue.assign({ run })
-        enqueue(() => child.start())
+        if (child === begun) later(run, () => child.start())
         enqueue.raise({ type: 'blazen.check' })
       }),
-      /** What has begun while the run is being paused is paused. */
-      holdBegun: enqueueActions(({ context, event, enqueue }) => {
+      /** What begins while the run is being paused is paused. */
+      holdBegun: enqueueActions(({ context: { run }, event }) => {
         const { execution, child } = event as Begun
-        const held = context.run.open.get(execution)?.children?.get(child.name)
+        const held = run.open.get(execution)?.children?.get(child.name)
         const pause: Paused = { type: 'blazen.pause', inFlight: 'wait' }
-        if (child instanceof Child) enqueue(() => held?.tell(pause, (fn) => fn()))
-        else held?.tell(pause, enqueue)
+        if (held === child) later(run, () => held.tell(pause, (fn) => fn()))
+        else held?.tell(pause, (fn) => later(run, fn))
       }),
-      tellChild: enqueueActions(({ context, event, enqueue }) => {
+      tellChild: enqueueActions(({ context: { run }, event, enqueue }) => {
         const { execution, name, event: inner } = event as OfChild
-        context.run.open.get(execution)?.children?.get(name)?.tell(inner, enqueue)
+        const child = run.open.get(execution)?.children?.get(name)
+        child?.tell(inner, (fn) => later(run, fn))
         enqueue.raise({ type: 'blazen.check' })
       }),
       /** Pauses the runs inside, or has them go on. */
-      tellChildren: enqueueActions(({ context, event, enqueue }) => {
-        if (context.run.nesting === 0) return
-        for (const { children } of context.run.open.values())
-          for (const child of children?.values() ?? []) child.tell(event, enqueue)
+      tellChildren: enqueueActions(({ context: { run }, event, enqueue }) => {
+        if (run.nesting === 0) return
+        for (const { children } of run.open.values())
+          for (const child of children?.values() ?? []) child.tell(event, (fn) => later(run, fn))
         enqueue.raise({ type: 'blazen.check' })
       }),
       fire: enqueueActions(({ context, event, self, enqueue }) => {
