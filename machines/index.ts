@@ -24,3 +24,4 @@ export { createStepLogic, type StepLogic, type StepSnapshot } from './step-logic
 export { arm, armAll } from './timers.ts'
 export * from './workflow-config.ts'
 export { createWorkflowMachine, type WorkflowLogic } from './workflow-machine.ts'
+export { computeProgress, type StageRoute, toStageRoutes, toStageType } from './pipeline-machine.ts'

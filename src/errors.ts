@@ -17,6 +17,23 @@ export class BlazenError extends Error {
   }
 }
 
+/** A mapper, a condition or an `until` of a pipeline's stage has thrown; `cause` is the very thing that it threw. */
+export class StageError extends BlazenError {
+  override name = 'StageError'
+
+  constructor(
+    /** The stage; with its branch, where it has several: `enrich::tags`. */
+    readonly stage: string,
+    /** What threw: `condition`, `input mapper` or `until`. */
+    readonly part: string,
+    cause: unknown,
+  ) {
+    super('stage', `The ${part} of stage "${stage}" failed: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    })
+  }
+}
+
 /** Whether an error arose in a run inside the one that tells of it. */
 export function isFromBelow(error: unknown): error is BlazenError & { readonly runPath: readonly string[] } {
   return error instanceof BlazenError && error.runPath !== undefined

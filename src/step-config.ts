@@ -5,6 +5,7 @@ import { attempt, optionalMs } from './definition-problem.ts'
 import {
   EventValidationError,
   isFromBelow,
+  StageError,
   RunAbortedError,
   StateValidationError,
   StepReturnError,
@@ -39,7 +40,7 @@ export function toStepConfig(
     save: (attempt) => LiveRun.of(attempt.run).saver.save(attempt),
     toFailure: (cause, { execution, number }) => {
       // What a run inside has failed with is told as it is, with the path to it.
-      if (isFromBelow(cause)) return { kind: 'error', error: cause }
+      if (isFromBelow(cause) || cause instanceof StageError) return { kind: 'error', error: cause }
       if (!(cause instanceof EventValidationError)) {
         return { kind: 'step', step: name, event: execution.event, attempt: number, cause }
       }
