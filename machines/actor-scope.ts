@@ -48,3 +48,18 @@ export function keepErrorLocal(actor: AnyActorRef): void {
   const { observers } = actor as unknown as { readonly observers: Iterable<{ error?: (error: unknown) => void }> }
   for (const observer of observers) observer.error ??= () => {}
 }
+
+/** What an inspector throws is the process's business, as with what an observer throws, and not the actors'. */
+export function keepInspectionApart(system: AnyActorRef['system']): void {
+  const internals = internalsOf(system)
+  const inspect = internals._sendInspectionEvent
+  internals._sendInspectionEvent = (event) => {
+    try {
+      inspect(event)
+    } catch (error) {
+      setTimeout(() => {
+        throw error
+      })
+    }
+  }
+}
