@@ -1,5 +1,5 @@
 import { type Collected, type Collecting, type Collections, uncollectAll } from './collect.ts'
-import { copyExecution, Execution, type RoutedEvent } from './execution.ts'
+import { copyExecution, Execution, type RoutedEvent, responseType } from './execution.ts'
 import type { Journal } from './journal.ts'
 import { type Failed, type Failure, fail, type InputRequest, type Settled } from './record.ts'
 import { StateLog } from './state-log.ts'
@@ -182,6 +182,12 @@ export function closeRequest(run: Run, requestId: string): Timer | undefined {
     return timer
   }
   return undefined
+}
+
+/** An event of the run itself may be the answer to a request too; gives the request's timer. */
+export function closeAnswered(run: Run, event: RoutedEvent & { readonly requestId?: unknown }): Timer | undefined {
+  const { type, requestId } = event
+  return type === responseType && typeof requestId === 'string' ? closeRequest(run, requestId) : undefined
 }
 
 /** Nothing is under way, and nothing will come by itself but the end of a request. */

@@ -210,13 +210,14 @@ export function readSnapshot(
   const { accepted, classes } = blueprint
   const { version, migrate: migrations = {} } = options
   const migrated = migrate(checkTop(snapshot), { name, version, migrations }, classes, blobs)
-  const picture = fromSnapshot(migrated, {
+  const arrived = fromSnapshot(migrated, {
     workflow: name,
     steps: new Set(steps.map((step) => step.name)),
     types: new Set([...accepted, requestType, stopType]),
     classes,
     blobs,
   })
+  const picture = awake(arrived, options.idle === 'wait')
   // Where there are objects, they have to be rebuilt first.
   const isWhole = ![...picture.data.state.values()].some((value) => value instanceof StateObject)
   if (options.state !== undefined && picture.status === 'active' && isWhole) {
@@ -224,6 +225,13 @@ export function readSnapshot(
   }
   const previous = pausedRuns.get(picture.data.id)
   return new ArrivedRun(picture, { onInput, signal, previous: previous?.isPausedIn(blueprint) ? previous : undefined })
+}
+
+/** What waits for nothing, as a migration may leave a run, looks whether there is anything left to do. */
+function awake(arrived: Arrived, mayIdle: boolean): Arrived {
+  const { open, requests } = arrived.data
+  const isWaiting = open.length === 0 && (requests.length > 0 || mayIdle)
+  return arrived.value === 'waiting' && !isWaiting ? { ...arrived, value: 'running' } : arrived
 }
 
 /** The snapshot of a run, under its pause policy. A run that is about to start has nothing live yet. */
