@@ -34,7 +34,10 @@ export interface HostOptions {
   readonly pollMs?: Duration
   /** How many runs recovery brings into memory; those that only wait for somebody are not counted. @default 1000 */
   readonly maxRuns?: number
-  /** How long runs are kept after their end. For ever when left out. */
+  /**
+   * How long runs are kept after their end, and records of a run that goes on: older ones are dropped when a new base
+   * is written, from which forks are possible then. For ever when left out.
+   */
   readonly historyRetention?: Duration
   /** How long `close` waits for steps that run. @default '10s' */
   readonly graceMs?: Duration
@@ -84,22 +87,22 @@ export class Host {
     const retry = { onStoreError, isClosed: () => this.#isClosed }
     this.#commit = new GroupCommit(store, retry)
     this.#stored = (fn) => untilStored(retry, fn)
+    const retentionMs =
+      historyRetention === undefined
+        ? undefined
+        : toMs(historyRetention, 'createHost: historyRetention', Number.MAX_SAFE_INTEGER)
     const place = {
+      retentionMs,
       ...{ store, id: this.#id, leaseMs: toMs(leaseMs, 'createHost: leaseMs'), commit: this.#commit, onInput },
       stored: this.#stored,
       report: this.#report,
     }
     this.#runs = new OwnedRuns({ ...place, onRoom: () => this.#keeper.onRoom() })
-    const retentionMs =
-      historyRetention === undefined
-        ? undefined
-        : toMs(historyRetention, 'createHost: historyRetention', Number.MAX_SAFE_INTEGER)
     this.#keeper = new Keeper(this.#runs, {
       ...place,
       pollMs: this.#pollMs,
       recover,
       maxRuns,
-      retentionMs,
       workflows: this.#workflows,
     })
     this.#keeper.start()

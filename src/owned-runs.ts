@@ -8,6 +8,7 @@ import type { GroupCommit } from './group-commit.ts'
 import { WorkflowHandler } from './handler.ts'
 import { Inbox } from './inbox.ts'
 import { LiveRun, type OnInput } from './live-run.ts'
+import { lastBefore } from './retention.ts'
 import { RunJournal } from './run-journal.ts'
 import type { Arrived } from './snapshot-read.ts'
 import type { Base, Owner, RunInfo, Store, StoredRecord } from './store.ts'
@@ -21,6 +22,8 @@ export interface OwningPlace {
   readonly leaseMs: number
   readonly commit: GroupCommit
   readonly onInput: OnInput | undefined
+  /** How long records are kept that a base covers; `undefined` for as long as their run. */
+  readonly retentionMs: number | undefined
   /** Does it again until the store does it. */
   readonly stored: <Result>(fn: () => Promise<Result>) => Promise<Result>
   /** Something failed that nobody waits for. */
@@ -249,13 +252,20 @@ export class OwnedRuns {
   }
 
   #createJournal(runId: string, { departing }: Compiled, owner: Owner): RunJournal & Journal {
-    const { store, commit, report, onRoom } = this.#place
+    const { store, commit, report, onRoom, retentionMs } = this.#place
+    const keep = async (base: Base): Promise<void> => {
+      const dropTo = retentionMs === undefined ? 0 : await lastBefore(store, runId, base.seq, Date.now() - retentionMs)
+      await store.compact(runId, owner, base, dropTo)
+    }
+    let keeping: Promise<void> = Promise.resolve()
     const leave = () => {
       if (this.#runs.delete(runId)) onRoom()
     }
     return new RunJournal({
       ...{ owner, commit, departing },
-      keepBase: (base: Base) => void store.compact(runId, owner, base, 0).catch(report),
+      keepBase: (base: Base) => {
+        keeping = keeping.then(() => keep(base)).catch(report)
+      },
       records: () => allRecords(store, runId),
       onAsked: () => void this.#runs.get(runId)?.inbox.read(),
       onEnd: leave,
