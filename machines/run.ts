@@ -1,4 +1,4 @@
-import { type Collected, type Collecting, type Collections, uncollectAll } from './collect.ts'
+import { addTo, type Collected, type Collecting, type Collections, uncollectAll } from './collect.ts'
 import { copyExecution, Execution, type RoutedEvent, responseType } from './execution.ts'
 import type { Journal } from './journal.ts'
 import { type Failed, type Failure, fail, type InputRequest, type Settled } from './record.ts'
@@ -99,7 +99,7 @@ export class Run {
 /** The run as it is written down: without what has not settled. */
 export function toData(run: Run): RunData {
   const collections = new Map([...run.collections].map(([type, collected]) => [type, [...collected]]))
-  uncollectAll(collections, run.collecting.values())
+  uncollectAll(collections, run)
   return {
     ...run,
     open: [...run.open.values()],
@@ -160,7 +160,7 @@ export function settle(run: Run, settled: Settled): void {
 
 function applyCollection(run: Run, execution: Execution, type: string, added: boolean, taken: readonly number[]): void {
   const waiting = [...(run.collections.get(type) ?? [])]
-  if (added && !execution.spent) waiting.push({ by: execution.id, event: execution.event })
+  if (added && !execution.spent) addTo(waiting, { by: execution.id, event: execution.event })
   const left = waiting.filter(({ by }) => !taken.includes(by))
   if (left.length > 0) run.collections.set(type, left)
   else run.collections.delete(type)
