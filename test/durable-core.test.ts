@@ -1,4 +1,6 @@
 import {
+  BlazenState,
+  CallbackFieldStore,
   createHost,
   defineEvent,
   InputRequestEvent,
@@ -13,6 +15,7 @@ import {
 } from 'blazen-xstate'
 import { describe, expect, test } from 'vitest'
 import { createActor, type InspectionEvent } from 'xstate'
+import { z } from 'zod'
 import { createGate, rejection, turns } from './waiting.ts'
 
 const Item = defineEvent<{ n: number }>('Item')
@@ -282,4 +285,61 @@ test('a request that is asked while the run pauses is shown at once, and may be 
   expect(resumed.pendingInputs).toMatchObject([{ requestId: 'q' }])
   await resumed.respondToInput('q', 'late')
   expect(await resumed.result()).toBe('late')
+})
+
+test('a process may die before the field stores have what its run begins with', async () => {
+  const kept = new Map<string, unknown>()
+  let saves = 0
+  class Model extends BlazenState {
+    static override meta = {
+      storeBy: {
+        weights: new CallbackFieldStore({
+          save: async (key, value, { runId, version }) => {
+            if (++saves === 1) await new Promise(() => {})
+            kept.set(`${runId} ${key} ${version}`, value)
+          },
+          load: (key, { runId, version }) => {
+            const at = `${runId} ${key} ${version}`
+            if (!kept.has(at)) throw new Error(`There is no ${at}.`)
+            return kept.get(at)
+          },
+        }),
+      },
+    }
+    weights = [1, 2]
+    rounds = 0
+  }
+  const gate = createGate()
+  const flow = workflow('model', {
+    classes: [Model],
+    state: z.object({ model: z.custom<Model>().default(() => new Model()) }),
+  })
+    .step('train', { accepts: StartEvent, emits: Item }, (_, ctx) => {
+      const model = ctx.state.model as Model
+      model.rounds++
+      ctx.set('model', model)
+      return Item({ n: 1 })
+    })
+    .step('end', { accepts: Item, emits: StopEvent }, async (_, ctx) => {
+      await gate.opened
+      const { rounds, weights } = ctx.state.model as Model
+      return StopEvent({ result: [rounds, weights] })
+    })
+  let skippedMs = 0
+  const store = memoryStore({ now: () => Date.now() + skippedMs })
+  const boot = () => createHost({ store, workflows: [flow], leaseMs: '1h', pollMs: 5, graceMs: 0 })
+  const first = boot()
+  const { runId } = await first.run(flow)
+  await until(() => saves === 1)
+  expect((await store.records(runId)).map(({ kind }) => kind)).toEqual(['started'])
+  skippedMs += 7_200_000
+  const second = boot()
+  await until(async () => (await store.info(runId))?.seq === 2)
+  skippedMs += 7_200_000
+  // What is changed stays so, and what never was is loaded.
+  const third = boot()
+  await until(async () => (await store.info(runId))?.epoch === 3)
+  gate.open()
+  expect(await (await third.get(runId))?.result()).toEqual([1, [1, 2]])
+  for (const host of [first, second, third]) await host.close()
 })

@@ -25,7 +25,7 @@ const filling = workflow('filling', { external: Fill })
   )
   .step('fill', { accepts: Fill }, ({ n }, ctx) => {
     ctx.set('last', String(n).repeat(40_000))
-    ctx.set('sum', ctx.get('sum', 0) + n)
+    ctx.set('sum', ctx.get<number>('sum', 0) + n)
   })
   .step('end', { accepts: InputResponseEvent, emits: StopEvent }, (_, ctx) => StopEvent({ result: ctx.get('sum') }))
 
@@ -61,7 +61,7 @@ test('records that are older than the retention are dropped when a base covers t
   const fork = await host.fork(runId, { at: base?.seq ?? 0 })
   await until(() => fork.status === 'waiting')
   await fork.respondToInput('q', 1)
-  expect(await fork.result()).toBeGreaterThan(0)
+  expect(Number(await fork.result())).toBeGreaterThan(0)
   expect(await rejection(host.fork(runId, { at: 1 }))).toMatchObject({
     code: 'fork',
     message: expect.stringContaining(`expected a number from ${base?.seq} to`),
