@@ -80,6 +80,7 @@ export function withRunLife(
     if (snapshot.status !== 'active') return
     const { run } = snapshot.context
     run.local = config.open(run, scope)
+    clockOf(scope).began?.(scope.self)
     for (const child of Object.values(snapshot.children)) child?.start()
     // Whoever asked before the restart asks again.
     for (const request of run.requests.values()) config.ask(run, request)

@@ -1,6 +1,7 @@
 import { type AnyActorRef, createActor, type Snapshot } from 'xstate'
 import {
   type Answered,
+  type Clock,
   createWorkflowMachine,
   type Failed,
   fail,
@@ -161,8 +162,8 @@ function keepLast(make: (plan: Plan) => WorkflowLogic): (plan: Plan) => Workflow
  *
  * @throws whatever the beginning of the run throws: XState keeps it, to tell it globally at the start.
  */
-export function createRun({ machine }: Pick<Compiled, 'machine'>, input: RunInput): AnyActorRef {
-  const actor = createActor(machine, { input: input as never })
+export function createRun({ machine }: Pick<Compiled, 'machine'>, input: RunInput, clock: Clock): AnyActorRef {
+  const actor = createActor(machine, { input: input as never, clock })
   const { status, error } = actor.getSnapshot()
   if (status === 'error') throw error
   return actor

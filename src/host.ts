@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../machines/index.ts'
 import type { Compiled } from './compile.ts'
 import type { SendOptions } from './context.ts'
 import { type Duration, toMs } from './duration.ts'
@@ -43,11 +44,18 @@ export interface HostOptions {
   readonly graceMs?: Duration
   /** Told whenever the store fails, before it is tried again, and when a run cannot be recovered. */
   readonly onStoreError?: (error: unknown) => void
+  /**
+   * What the runs take their time from: delays, timeouts, retries, and the times in their records. Leases are on the
+   * store's clock, and the host's own intervals on the machine's. Tests give a virtual one.
+   *
+   * @default the machine's
+   */
+  readonly clock?: Clock
   /** Answers the input requests of all runs here, where neither the run nor the workflow has its own. */
   readonly onInput?: OnInput
 }
 
-export interface HostRunOptions extends Omit<RunOptions, 'history'> {
+export interface HostRunOptions extends Omit<RunOptions, 'history' | 'clock'> {
   /** With the same key, `run` gives the same run of the workflow: also after its end, also in another process. */
   readonly idempotencyKey?: string
 }
@@ -62,6 +70,7 @@ export class Host {
   readonly #keeper: Keeper
   readonly #pollMs: number
   readonly #graceMs: number
+  readonly #clock: Clock
   /** Runs that are being started, by id and by key. */
   readonly #starting = new Map<string, Promise<OwnedRun | RunInfo>>()
   readonly #stored: <Result>(fn: () => Promise<Result>) => Promise<Result>
@@ -71,8 +80,9 @@ export class Host {
 
   constructor(options: HostOptions) {
     const { store, workflows, recover = true, leaseMs = '30s', pollMs = '1s', graceMs = '10s' } = options
-    const { maxRuns = 1_000, historyRetention, onStoreError, onInput } = options
+    const { maxRuns = 1_000, historyRetention, onStoreError, onInput, clock = systemClock } = options
     this.#store = store
+    this.#clock = clock
     this.#pollMs = toMs(pollMs, 'createHost: pollMs')
     this.#graceMs = toMs(graceMs, 'createHost: graceMs')
     for (const workflow of workflows) {
@@ -94,6 +104,7 @@ export class Host {
     const place = {
       retentionMs,
       ...{ store, id: this.#id, leaseMs: toMs(leaseMs, 'createHost: leaseMs'), commit: this.#commit, onInput },
+      clock,
       stored: this.#stored,
       report: this.#report,
     }
@@ -237,6 +248,7 @@ export class Host {
       {
         store: this.#store,
         pollMs: this.#pollMs,
+        clock: this.#clock,
         owned: (id) => this.#runs.get(id),
         take: (id) => this.#take(id),
         compiled: (name) => this.#compiled(name),

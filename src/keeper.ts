@@ -1,3 +1,4 @@
+import { type Clock, now } from '../machines/index.ts'
 import type { Compiled } from './compile.ts'
 import { RunOwnershipLostError } from './errors.ts'
 import type { OwnedRun, OwnedRuns } from './owned-runs.ts'
@@ -10,6 +11,7 @@ export interface KeeperPlace {
   readonly id: string
   readonly leaseMs: number
   readonly pollMs: number
+  readonly clock: Clock
   readonly recover: boolean
   readonly maxRuns: number
   /** How long runs are kept after their end; `undefined` for ever. */
@@ -24,7 +26,10 @@ const claimSize = 100
 const inboxesAtOnce = 20
 const retentionPollMs = 60_000
 
-/** Looks after the runs of a host from time to time: claims, leases, letters, retention. */
+/**
+ * Looks after the runs of a host from time to time: claims, leases, letters, retention. That is what goes on between
+ * processes and their store, whatever the time is in the runs; so it is not on their clock.
+ */
 export class Keeper {
   readonly #runs: OwnedRuns
   readonly #place: KeeperPlace
@@ -112,7 +117,7 @@ export class Keeper {
       if (limit <= 0 || this.#isStopped) return
       const claimed = await store.claim({ owner: id, leaseMs, limit, workflows: [...workflows.keys()] })
       for (const info of claimed) await this.#recover(info)
-      this.#runs.park(Date.now())
+      this.#runs.park()
       if (claimed.length < limit) return
     }
   }
@@ -133,9 +138,7 @@ export class Keeper {
   }
 
   async #poll(): Promise<void> {
-    const now = Date.now()
-    this.#runs.park(now)
-    this.#runs.wake(now)
+    this.#runs.park()
     this.#claim()
     const { ids } = this.#runs
     for (let left = Math.min(inboxesAtOnce, ids.length); left > 0; left--) {
@@ -153,10 +156,10 @@ export class Keeper {
   }
 
   async #forget(retentionMs: number): Promise<void> {
-    const { store, workflows } = this.#place
+    const { store, workflows, clock } = this.#place
     for (const workflow of workflows.keys()) {
       for (;;) {
-        const filter = { workflow, status: endedStatuses, updatedBefore: Date.now() - retentionMs }
+        const filter = { workflow, status: endedStatuses, updatedBefore: now(clock) - retentionMs }
         const { runs } = await store.list(filter)
         for (const { runId } of runs) await store.delete(runId)
         if (runs.length === 0 || this.#isStopped) break

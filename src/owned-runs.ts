@@ -1,5 +1,5 @@
 import { type AnyActorRef, createActor } from 'xstate'
-import type { Journal, Run } from '../machines/index.ts'
+import { type Clock, type Journal, now, type Run } from '../machines/index.ts'
 import { sizeOf, toMigrated, toStarted } from './base.ts'
 import { ArrivedRun, type Compiled, createRun, RunInput } from './compile.ts'
 import { RunOwnershipLostError } from './errors.ts'
@@ -20,6 +20,7 @@ export interface OwningPlace {
   /** The owner's id. */
   readonly id: string
   readonly leaseMs: number
+  readonly clock: Clock
   readonly commit: GroupCommit
   readonly onInput: OnInput | undefined
   /** How long records are kept that a base covers; `undefined` for as long as their run. */
@@ -48,8 +49,8 @@ export interface OwnedRun {
 interface ParkedRun {
   readonly info: RunInfo
   readonly compiled: Compiled
-  /** When it has to be back by itself, in milliseconds since the epoch. */
-  readonly dueAt: number
+  /** Brings it back when it is due. */
+  readonly timer: unknown
 }
 
 /** What a run begins with. */
@@ -102,7 +103,7 @@ export class OwnedRuns {
     const owner = { id: this.#place.id, epoch: 1, leaseMs: this.#place.leaseMs }
     const journal = this.#createJournal(runId, compiled, owner)
     const input = new RunInput(runId, event, timeoutMs, onInput ?? this.#place.onInput, signal, journal)
-    const actor = createRun(compiled, input)
+    const actor = createRun(compiled, input, this.#place.clock)
     return this.#createStored(compiled, actor, owner, journal, start.idempotencyKey)
   }
 
@@ -111,7 +112,7 @@ export class OwnedRuns {
     const owner = { id: this.#place.id, epoch: 1, leaseMs: this.#place.leaseMs }
     const journal = this.#createJournal(picture.data.id, compiled, owner)
     const arrived = new ArrivedRun(picture, { onInput: this.#place.onInput, journal })
-    const actor = createActor(compiled.machine, { snapshot: arrived as never })
+    const actor = createActor(compiled.machine, { snapshot: arrived as never, clock: this.#place.clock })
     return this.#createStored(compiled, actor, owner, journal, null)
   }
 
@@ -150,7 +151,7 @@ export class OwnedRuns {
     const { picture, sizes, isMigrated } = readStoredRun(compiled, stored)
     const journal = this.#createJournal(runId, compiled, owner)
     const arrived = new ArrivedRun(picture, { onInput: this.#place.onInput, journal })
-    const actor = createActor(compiled.machine, { snapshot: arrived as never })
+    const actor = createActor(compiled.machine, { snapshot: arrived as never, clock: this.#place.clock })
     if (isMigrated && picture.status === 'active') {
       const base = await this.#migrate(compiled, actor, owner, stored.info)
       journal.attach(actor, base.seq, stored.info.status, { behindBase: 0, base: sizeOf([base]) })
@@ -181,22 +182,35 @@ export class OwnedRuns {
   }
 
   /** Takes out of memory what only waits for somebody, and whose handler nobody has. */
-  park(now: number): void {
+  park(): void {
+    const at = now(this.#place.clock)
     for (const run of this.#runs.values()) {
       const { runId, compiled, owner, handler, journal } = run
       const { run: data }: { run: Run } = handler.actor.getSnapshot().context
       const isQuiet = handler.status === 'waiting' && journal.isWritten && !run.inbox.isBusy && !data.inline
       if (run.held || !isQuiet || LiveRun.of(data).session.entries.size > 0) continue
       const dueAt = Math.min(...[...data.timers.values()].map((timer) => timer.dueAt))
-      if (dueAt <= now) continue
-      this.#parked.set(runId, { info: journal.toInfo(compiled.definition.name, owner), compiled, dueAt })
+      if (dueAt <= at) continue
+      const info = journal.toInfo(compiled.definition.name, owner)
+      this.#parked.set(runId, { info, compiled, timer: this.#wakeAfter(dueAt - at, runId) })
       journal.lose(new RunOwnershipLostError(runId))
     }
   }
 
-  /** Brings back what is due. */
-  wake(now: number): void {
-    for (const parked of this.#parked.values()) if (parked.dueAt <= now) void this.#revive(parked)
+  /** Brings back a parked run when it is due; sooner where that is further off than JavaScript can count. */
+  #wakeAfter(ms: number, runId: string): unknown {
+    if (ms === Number.POSITIVE_INFINITY) return undefined
+    const { clock } = this.#place
+    const timer = clock.setTimeout(() => this.get(runId), Math.min(ms, 2 ** 31 - 1))
+    // No reason for the process to live on.
+    ;(timer as { unref?(): void }).unref?.()
+    return timer
+  }
+
+  #unpark(runId: string): void {
+    const timer = this.#parked.get(runId)?.timer
+    if (timer !== undefined) this.#place.clock.clearTimeout(timer)
+    this.#parked.delete(runId)
   }
 
   /** Something may be in the inbox of a run. */
@@ -219,13 +233,13 @@ export class OwnedRuns {
 
   /** A run is not this process's any more. */
   lose(runId: string): void {
-    this.#parked.delete(runId)
+    this.#unpark(runId)
     this.#runs.get(runId)?.journal.lose(new RunOwnershipLostError(runId))
   }
 
   #revive(parked: ParkedRun): Promise<OwnedRun | undefined> {
     const { runId } = parked.info
-    this.#parked.delete(runId)
+    this.#unpark(runId)
     const reviving = this.recover(parked.info, parked.compiled)
       .catch((error) => this.#place.report(error))
       .then((run) => run ?? undefined)
