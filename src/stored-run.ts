@@ -41,6 +41,7 @@ export function readStoredRun(compiled: Compiled, { base, records }: Reading, ch
   const lost = new Map(started.picture.lost.state.map((entry) => [entry.key, entry]))
   const behind = records.filter(({ seq }) => seq > from.seq)
   const picture = compiled.fold(actor, factsIn(behind, compiled, actor, lost, change), at)
+  checkMigrated(snapshot, picture.status, behind, compiled)
   // A record holds those fields of an object that have changed.
   const state = new Map(picture.data.state)
   gatherObjects(state, 'state')
@@ -85,6 +86,23 @@ function* factsIn(
     }
     yield { event: change === undefined ? fact : change(fact, record, actor), at }
   }
+}
+
+/** A run that another version wrote does not fail for what this version makes of its records: it is left to the other. */
+function checkMigrated(
+  snapshot: { readonly version?: string | null },
+  status: string,
+  behind: readonly StoredRecord[],
+  { definition: { name, options } }: Compiled,
+): void {
+  const { version: from = null } = snapshot
+  const to = options.version ?? null
+  const last = behind.at(-1)
+  if (from === to || status !== 'error' || last === undefined || ['failed', 'aborted'].includes(last.kind)) return
+  throw new SnapshotError(
+    `The records behind the snapshot were written by version ${JSON.stringify(from)} of workflow "${name}", and version ${JSON.stringify(to)} does not route their events. A migration changes snapshots, and no records: let the version that wrote them finish the run, and give the changed workflow another name.`,
+    `${last.seq}`,
+  )
 }
 
 /** Whether the workflow routes as it did when the record was written. */
