@@ -16,6 +16,7 @@ import { noRun, RunHandle } from './run-handle.ts'
 import { toStartEvent } from './start-event.ts'
 import type { RunFilter, RunInfo, RunPage, Store } from './store.ts'
 import { untilStored } from './store-retry.ts'
+import { warn } from './warn.ts'
 import { type AnyWorkflow, compiledOf, type RunArguments, type RunOptions, type Workflow } from './workflow.ts'
 
 export interface HostOptions {
@@ -42,7 +43,7 @@ export interface HostOptions {
   readonly historyRetention?: Duration
   /** How long `close` waits for steps that run. @default '10s' */
   readonly graceMs?: Duration
-  /** Told whenever the store fails, before it is tried again, and when a run cannot be recovered. */
+  /** Told whenever the store fails, before it is tried again, and when a run cannot be recovered. A warning when left out. */
   readonly onStoreError?: (error: unknown) => void
   /**
    * What the runs take their time from: delays, timeouts, retries, and the times in their records. Leases are on the
@@ -93,7 +94,7 @@ export class Host {
         )
       this.#workflows.set(workflow.name, compiledOf(workflow))
     }
-    this.#report = (error) => onStoreError?.(error)
+    this.#report = onStoreError ?? ((error) => warn('BLAZEN_STORE_FAILED', `createHost: ${String(error)}`))
     const retry = { onStoreError, isClosed: () => this.#isClosed }
     this.#commit = new GroupCommit(store, retry)
     this.#stored = (fn) => untilStored(retry, fn)
