@@ -79,12 +79,12 @@ function summarise(record: HistoryRecord): string {
   switch (kind) {
     case 'settled': {
       const wrote = writes.length === 0 ? '' : `; wrote ${writes.map(([key]) => toLine(key, 40)).join(', ')}`
-      return `${toPlain(step ?? '')}${of} → ${events.map(toEventLine).join(', ') || 'nothing'}${wrote}`
+      return `${toPlain(step ?? '')}${of} → ${events.map((each) => toEventLine(each, 200)).join(', ') || 'nothing'}${wrote}`
     }
     case 'started':
     case 'event':
     case 'sent':
-      return `${toEventLine(event)}${due}`
+      return `${toEventLine(event, 200)}${due}`
     case 'retried':
       return `attempt ${attempt}${of}${due} after ${toErrorLine(error)}`
     case 'answered':

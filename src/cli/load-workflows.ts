@@ -49,7 +49,9 @@ async function loadFrom(path: string): Promise<readonly AnyWorkflow[]> {
 }
 
 async function load(file: string): Promise<object> {
-  const jiti = createJiti(pathToFileURL(file).href, { interopDefault: false, tsconfigPaths: true })
+  // Errors name the lines of the user, not those of what the loader makes of them.
+  process.setSourceMapsEnabled(true)
+  const jiti = createJiti(pathToFileURL(file).href, { interopDefault: false, tsconfigPaths: true, sourceMaps: true })
   return Object(await jiti.import(file))
 }
 

@@ -38,12 +38,13 @@ export function waitOption(): Option {
     "how long to wait for the run's host to take it, as 500ms, 10s; 0 for not at all",
   )
     .default(2_000, '"2s"')
-    .argParser(toWait)
+    .argParser(toShortMs)
 }
 
-function toWait(text: string): number {
+/** Milliseconds of a duration, for an option. */
+export function toShortMs(text: string): number {
   try {
-    return toMs((/^\d+$/.test(text) ? Number(text) : text) as Duration, '--wait')
+    return toMs((/^\d+$/.test(text) ? Number(text) : text) as Duration, 'the option')
   } catch {
     throw new InvalidArgumentError('Expected a number with its unit: 500ms, 10s, 1m; or 0.')
   }

@@ -1,13 +1,13 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { messageOf } from '../codec-error.ts'
 import type { Compiled } from '../compile.ts'
-import { BlazenError } from '../errors.ts'
 import type { RunStatus, WorkflowHandler } from '../handler.ts'
-import { createHost } from '../host.ts'
+import { createHost, type Host } from '../host.ts'
 import { fromLetter } from '../letter.ts'
 import type { RunInfo, Store } from '../store.ts'
 import { endedStatuses } from '../store-rules.ts'
 import { CommandError } from './command-error.ts'
+import { toShortMs } from './post.ts'
 import { toArgument, toErrorLine, toJson, toPlain, toText } from './shown-value.ts'
 import {
   addStoreCommand,
@@ -29,18 +29,22 @@ const signals = { SIGINT: 130, SIGTERM: 143 } as const
 const pollMs = 50
 
 /** Where the run was when it was left. */
-interface Rest {
-  readonly status: RunStatus | 'handed over'
-  readonly handler: WorkflowHandler
+type Rest = RunStatus | 'handed over'
+
+interface ResumeOptions extends StoreOptions, WorkflowOptions {
+  readonly grace: number
 }
 
 export function addResume(program: Command, terminal: Terminal): void {
-  const command = addStoreCommand(program, 'resume', 'go on with a run that nobody has, in this process').argument(
-    '<id>',
-    'the run',
-  )
+  const command = addStoreCommand(program, 'resume', 'go on with a run that nobody has, in this process')
+    .argument('<id>', 'the run')
+    .addOption(
+      new Option('--grace <duration>', 'on Ctrl-C: how long steps that run have to finish')
+        .default(10_000, '"10s"')
+        .argParser(toShortMs),
+    )
   addWorkflowsOption(command, 'one of which is that of the run').action(
-    async (runId: string, options: StoreOptions & WorkflowOptions) => {
+    async (runId: string, options: ResumeOptions) => {
       if (options.workflows === undefined)
         throw new CommandError(
           'Steps are code: name the module that exports the workflow, as in --workflows ./flows.ts',
@@ -54,7 +58,7 @@ export function addResume(program: Command, terminal: Terminal): void {
           throw new CommandError(
             `Run ${toPlain(runId)} has ended (${toPlain(info.status)}). See blazen show ${toArgument(runId)}`,
           )
-        await goOn({ terminal, store, known, compiled, runId, json: options.json === true })
+        await goOn({ terminal, store, known, compiled, runId, options })
       })
     },
   )
@@ -66,34 +70,35 @@ interface Going {
   readonly known: Known
   readonly compiled: Compiled
   readonly runId: string
-  readonly json: boolean
+  readonly options: ResumeOptions
 }
 
 async function goOn(going: Going): Promise<void> {
-  const { terminal, store, known, runId } = going
+  const { terminal, store, known, runId, options } = going
   const host = createHost({
-    ...{ store, workflows: known.workflows, recover: false },
+    ...{ store, workflows: known.workflows, recover: false, graceMs: options.grace },
     onStoreError: (error) => terminal.tell(`blazen: ${messageOf(error)}`),
   })
-  let isInterrupted: keyof typeof signals | undefined
+  let interruptedBy: keyof typeof signals | undefined
   const onSignal = (signal: keyof typeof signals) => {
     // Whoever cannot wait for the steps presses twice.
-    if (isInterrupted !== undefined) process.exit(signals[signal])
-    isInterrupted = signal
-    terminal.tell('Handing the run over: steps that run have 10s to finish. Once more to leave at once.')
+    if (interruptedBy !== undefined) process.exit(signals[signal])
+    interruptedBy = signal
+    terminal.tell('Handing the run over: steps that run may finish. Once more to leave at once.')
   }
   for (const signal of Object.keys(signals)) process.on(signal, onSignal)
   try {
     const handler = await take(host, runId)
     terminal.tell(`Run ${toPlain(runId)} goes on here. Ctrl-C hands it over.`)
-    const status = await rest(going, handler, () => isInterrupted !== undefined)
+    let status = await rest(going, handler, () => interruptedBy !== undefined)
+    const requests = endedStatuses.includes(status) ? [] : handler.pendingInputs
     // What has happened is stored, and the run is anybody's, before anything is said of it.
-    const isOver = endedStatuses.includes(status)
-    const requests = handler.pendingInputs
-    const settled = isOver ? await settle(handler) : {}
     await host.close()
-    tellRest(going, { status, handler }, { ...settled, requests: isOver ? [] : requests })
-    if (isInterrupted !== undefined && status === 'handed over') terminal.exitCode = signals[isInterrupted]
+    const { status: stored } = await requireRun(store, runId)
+    // The last step may have finished in the time that was left to it.
+    if (endedStatuses.includes(stored)) status = stored as RunStatus
+    tellRest(going, status, { ...(endedStatuses.includes(status) ? await settle(handler) : {}), requests })
+    if (status === 'handed over' && interruptedBy !== undefined) terminal.exitCode = signals[interruptedBy]
     else if (status === 'failed' || status === 'aborted') terminal.exitCode = 1
   } finally {
     await host.close()
@@ -101,26 +106,26 @@ async function goOn(going: Going): Promise<void> {
   }
 }
 
-async function take(host: ReturnType<typeof createHost>, runId: string): Promise<WorkflowHandler> {
-  try {
-    const handle = await host.get(runId)
-    await handle?.resume()
-    const handler = await handle?.handler()
-    if (handler !== undefined) return handler
-  } catch (error) {
-    if (!(error instanceof BlazenError) || error.code !== 'run_elsewhere') throw error
+async function take(host: Host, runId: string): Promise<WorkflowHandler> {
+  const handler = await (await host.get(runId))?.handler()
+  if (handler === undefined) {
+    throw new CommandError(
+      `Run ${toPlain(runId)} goes on in another process. If that is dead, its lease runs out soon (after the host's leaseMs, 30s by default): try again then.`,
+    )
   }
-  throw new CommandError(
-    `Run ${toPlain(runId)} goes on in another process. If that is dead, its lease runs out soon (after the host's leaseMs, 30s by default): try again then.`,
-  )
+  if (handler.status === 'paused' || handler.status === 'pausing') handler.resume()
+  return handler
 }
 
 /** Waits until the run has ended, only waits for somebody, or is to be left. */
-async function rest(going: Going, handler: WorkflowHandler, isInterrupted: () => boolean): Promise<Rest['status']> {
+async function rest(going: Going, handler: WorkflowHandler, isInterrupted: () => boolean): Promise<Rest> {
+  let hasGoneOn = false
   for (;;) {
     if (isInterrupted()) return endedStatuses.includes(handler.status) ? handler.status : 'handed over'
     const { status } = handler
-    if (endedStatuses.includes(status) || status === 'paused') return status
+    // A run that is resumed here is paused until that is stored.
+    if (status !== 'paused') hasGoneOn = true
+    if (endedStatuses.includes(status) || (status === 'paused' && hasGoneOn)) return status
     if (status === 'waiting' && !(await hasMail(going, handler)) && handler.status === 'waiting') return status
     await new Promise((resolve) => setTimeout(resolve, pollMs))
   }
@@ -141,11 +146,11 @@ async function hasMail({ store, compiled, runId }: Going, handler: WorkflowHandl
 }
 
 function tellRest(
-  { terminal, runId, json }: Going,
-  { status }: Rest,
+  { terminal, runId, options }: Going,
+  status: Rest,
   { result, error, requests }: { result?: unknown; error?: unknown; requests: WorkflowHandler['pendingInputs'] },
 ): void {
-  if (json) {
+  if (options.json) {
     printJson(terminal, {
       ...{ runId, status },
       ...(status === 'completed' ? { result: toJson(result) } : {}),

@@ -16,7 +16,7 @@ export interface Terminal {
 
 /** The terminal of this process. No colours where its output goes elsewhere, or `NO_COLOR` is set. */
 export function createTerminal({ stdout, stderr, env }: NodeJS.Process): Terminal {
-  const hasColors = stdout.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb'
+  const hasColors = stdout.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb'
   const painted = (open: number, close: number) => (text: string) =>
     hasColors ? `\u001b[${open}m${text}\u001b[${close}m` : text
   return {
