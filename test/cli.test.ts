@@ -265,7 +265,7 @@ describe('answer', () => {
     expect(early).toEqual({ runId: 'waiting', requestId: 'later', taken: false, record: null })
   })
 
-  test('of a process that was killed, the run is finished here once its lease has run out', async () => {
+  test('a run whose process was killed is finished by resume once its lease has run out', async () => {
     await project.write('host.ts', hostFile)
     const child = project.startFile('host.ts', file, '1500ms', 'slow-killed')
     const ended = outcomeOf(child)

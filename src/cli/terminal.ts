@@ -25,7 +25,7 @@ export function createTerminal({ stdout, stderr, env }: NodeJS.Process): Termina
     get now() {
       return Date.now()
     },
-    width: stdout.isTTY === true ? Math.max(60, stdout.columns) : 120,
+    width: stdout.isTTY === true ? Math.max(60, stdout.columns) : 160,
     hasColors,
     exitCode: 0,
     bold: painted(1, 22),
