@@ -43,7 +43,8 @@ export function toLine(value: unknown, width = 80): string {
 
 /** A text from outside, so that it can do nothing to the terminal. */
 export function toPlain(text: string): string {
-  return text.replace(/\p{Cc}/gu, (char) => JSON.stringify(char).slice(1, -1).replace('\x7f', '\\u007f'))
+  const escapes: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
+  return text.replace(/\p{Cc}/gu, (char) => escapes[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 export function shorten(text: string, width: number): string {
