@@ -39,9 +39,28 @@ export class StateLog {
   readonly #pending = new Map<string, Writes[]>()
   /** By key, what is on its way to be committed: written down, and not yet known to be. */
   readonly #staged = new Map<string, Writes>()
+  #watchers: Set<() => void> | undefined
+  /** Goes up whenever what readers see may have changed. */
+  version = 0
 
   constructor(committed: Iterable<readonly [string, unknown]> = []) {
     this.committed = new Map(committed)
+  }
+
+  /** Calls `watcher` whenever what readers see may have changed. Gives the way to end that. */
+  watch(watcher: () => void): () => void {
+    this.#watchers ??= new Set()
+    this.#watchers.add(watcher)
+    return () => {
+      this.#watchers?.delete(watcher)
+      if (this.#watchers?.size === 0) this.#watchers = undefined
+    }
+  }
+
+  /** What readers see may have changed. */
+  touch(): void {
+    this.version++
+    if (this.#watchers !== undefined) for (const watcher of this.#watchers) watcher()
   }
 
   /** The value that readers see, or `undefined` together with `has` being false. */
@@ -104,6 +123,7 @@ export class StateLog {
       layers.push(writes)
     }
     writes.set(key, value)
+    this.touch()
   }
 
   /** What the next writes that are committed will find: what is committed, or about to be. */
@@ -127,6 +147,7 @@ export class StateLog {
       }
       this.#staged.set(key, writes)
     }
+    this.touch()
   }
 
   /**
@@ -144,6 +165,7 @@ export class StateLog {
       if (value === deleted) this.committed.delete(key)
       else this.committed.set(key, value)
     }
+    this.touch()
   }
 
   /** Takes the writes out of the layers, and with them the older ones that they make void. */
@@ -166,6 +188,7 @@ export class StateLog {
       if (layers.length === 1) this.#pending.delete(key)
       else layers.splice(at, 1)
     }
+    this.touch()
   }
 
   #seen(key: string): unknown {

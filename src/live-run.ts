@@ -187,10 +187,13 @@ export class LiveRun {
       if (object.instance === undefined) await rebuild(object, { runId: this.run.id, workflow: this.name })
       else await this.saver.saveAll(storedFields(object))
     }
+    // Whoever looks on sees an object from here on.
+    this.run.state.touch()
     const { stateSchema, name, classes } = this.blueprint
     if (stateSchema === undefined || objects.some(({ problem }) => problem !== undefined)) return
     const { committed } = this.run.state
     completeState(stateSchema, name, committed, classes)
+    this.run.state.touch()
     for (const value of committed.values())
       if (value instanceof StateObject && !objects.includes(value)) await this.saver.saveAll(storedFields(value))
   }

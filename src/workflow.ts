@@ -141,11 +141,11 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
   run(
     this: Checked<Problems<Wires>, Workflow<Input, Start, Result, State, Wires>>,
     ...args: RunArguments<Input>
-  ): WorkflowHandler<Result>
+  ): WorkflowHandler<Result, State>
   run(
     input?: unknown,
     { runId = crypto.randomUUID(), signal, timeout, onInput, history = false }: RunOptions = {},
-  ): WorkflowHandler<Result> {
+  ): WorkflowHandler<Result, State> {
     const compiled = this.#compile()
     const start = toStartEvent(this.#definition, input)
     const timeoutMs = timeout === undefined ? undefined : toMs(timeout, 'run: timeout')
@@ -153,7 +153,7 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
     const actor = createRun(compiled, new RunInput(runId, start, timeoutMs, onInput, signal, journal?.journal))
     journal?.begin(actor)
     actor.start()
-    const handler = new WorkflowHandler<Result>(actor)
+    const handler = new WorkflowHandler<Result, State>(actor)
     if (signal !== undefined) abortOn(signal, handler)
     return handler
   }
@@ -170,13 +170,13 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
     this: Checked<Problems<Wires>, Workflow<Input, Start, Result, State, Wires>>,
     snapshot: WorkflowSnapshot,
     options?: Pick<RunOptions, 'signal' | 'onInput'>,
-  ): WorkflowHandler<Result>
-  resume(snapshot: WorkflowSnapshot, { signal, onInput }: RunOptions = {}): WorkflowHandler<Result> {
+  ): WorkflowHandler<Result, State>
+  resume(snapshot: WorkflowSnapshot, { signal, onInput }: RunOptions = {}): WorkflowHandler<Result, State> {
     const { machine, blueprint } = this.#compile()
     const arrived = readSnapshot(this.#definition, blueprint, snapshot, { onInput, signal })
     const actor = createActor(machine, { snapshot: arrived as never })
     actor.start()
-    const handler = new WorkflowHandler<Result>(actor)
+    const handler = new WorkflowHandler<Result, State>(actor)
     if (signal !== undefined) abortOn(signal, handler)
     if (handler.status === 'paused') actor.send({ type: 'blazen.resume' })
     return handler
