@@ -7,6 +7,7 @@ export default defineConfig({
     sqlite: 'src/sqlite/index.ts',
     postgres: 'src/postgres/index.ts',
     testing: 'src/testing/index.ts',
+    react: 'src/react/index.ts',
   },
   format: 'esm',
   target: 'es2022',
