@@ -92,6 +92,17 @@ export class LiveRun {
     return this.#session
   }
 
+  /** Opens a run in this process; once more, where its actor was stopped and is started again. */
+  static open(blueprint: Blueprint, run: Run, scope: AnyActorScope): LiveRun {
+    const { local } = run
+    if (!(local instanceof LiveRun)) return new LiveRun(blueprint, run, scope, local as Arrival)
+    const again = new LiveRun(blueprint, run, scope, { onInput: local.#onInput, signal: local.#signal })
+    for (const [key, entry] of local.#lostState) again.#lostState.set(key, entry)
+    // What was in its session was closed with it.
+    if (local.#session !== undefined) again.session.lose(local.#session.lost)
+    return again
+  }
+
   static of(run: Run): LiveRun {
     return run.local as LiveRun
   }
