@@ -1,7 +1,14 @@
 // Renders the default export of the module that is named first, in StrictMode, in a page; then does in it what the
 // second argument says: see `test/markdown-blocks.ts`.
+import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
-import { JSDOM } from 'jsdom'
+
+/** What is used of jsdom, which comes without types. */
+interface Jsdom {
+  readonly JSDOM: new (html: string, options: object) => { readonly window: object }
+}
+
+const { JSDOM }: Jsdom = createRequire(import.meta.url)('jsdom')
 
 const [path = '', acts = '[]'] = process.argv.slice(2)
 
