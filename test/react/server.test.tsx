@@ -6,6 +6,7 @@ import { StrictMode } from 'react'
 import { hydrateRoot } from 'react-dom/client'
 import { renderToString } from 'react-dom/server'
 import { expect, test, vi } from 'vitest'
+import './patience.ts'
 
 const Line = defineEvent<{ text: string }>('Line')
 

@@ -6,6 +6,7 @@ import { StrictMode } from 'react'
 import { afterEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { createGate } from '../waiting.ts'
+import './patience.ts'
 
 afterEach(cleanup)
 
@@ -45,7 +46,7 @@ describe('useRunState', () => {
     write((state) => (state.count = 1))
     await waitFor(() => expect(result.current).toBe(1), { interval: 1 })
     // A frame is 16 ms; a loaded machine may take longer, but never as long as a poll would.
-    expect(performance.now() - since).toBeLessThan(1_000)
+    expect(performance.now() - since).toBeLessThan(5_000)
   })
 
   test('renders only when the selection has changed', async () => {

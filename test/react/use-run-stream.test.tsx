@@ -5,6 +5,7 @@ import { useRunStream } from 'blazen-xstate/react'
 import { StrictMode } from 'react'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createGate } from '../waiting.ts'
+import './patience.ts'
 
 const Line = defineEvent<{ n: number }>('Line')
 const Note = defineEvent<{ text: string }>('Note')
@@ -36,7 +37,7 @@ describe('useRunStream', () => {
       renders++
       return useRunStream(handler, { limit: 10_000 })
     })
-    await waitFor(() => expect(result.current).toHaveLength(10_000), { timeout: 10_000 })
+    await waitFor(() => expect(result.current).toHaveLength(10_000))
     expect(numbers(result.current)).toEqual(upTo(10_000))
     // Ten turns of the event loop, each with a thousand events.
     expect(renders).toBeLessThan(25)

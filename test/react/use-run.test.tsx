@@ -13,6 +13,7 @@ import { StrictMode } from 'react'
 import { afterEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { createGate, turns } from '../waiting.ts'
+import './patience.ts'
 
 afterEach(cleanup)
 

@@ -6,6 +6,7 @@ import { type ReactNode, StrictMode } from 'react'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { createGate, type Gate, rejection, turns } from '../waiting.ts'
+import './patience.ts'
 
 let gate: Gate
 let started: string[]

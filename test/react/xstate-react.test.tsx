@@ -5,6 +5,7 @@ import { InputRequestEvent, InputResponseEvent, StartEvent, StopEvent, workflow 
 import { StrictMode } from 'react'
 import { afterEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import './patience.ts'
 
 afterEach(cleanup)
 
