@@ -14,4 +14,17 @@ export default [
       define: { 'process.env.NODE_ENV': '"production"' },
     }),
   },
+  {
+    name: 'blazen-xstate/react on top of it',
+    path: 'dist/react.js',
+    // The hooks 3, the errors and the pacing that they share with the engine 1.
+    limit: '4.5 kB',
+    gzip: true,
+    modifyEsbuildConfig: (config) => ({
+      ...config,
+      external: ['react', 'xstate', 'immer', 'devalue'],
+      format: 'esm',
+      define: { 'process.env.NODE_ENV': '"production"' },
+    }),
+  },
 ]

@@ -8,6 +8,7 @@ export default defineConfig({
     postgres: 'src/postgres/index.ts',
     testing: 'src/testing/index.ts',
     cli: 'src/cli/main.ts',
+    react: 'src/react/index.ts',
   },
   format: 'esm',
   target: 'es2022',

@@ -11,10 +11,11 @@ export default defineConfig({
       { find: /^blazen-xstate\/sqlite$/, replacement: at('./src/sqlite/index.ts') },
       { find: /^blazen-xstate\/postgres$/, replacement: at('./src/postgres/index.ts') },
       { find: /^blazen-xstate\/testing$/, replacement: at('./src/testing/index.ts') },
+      { find: /^blazen-xstate\/react$/, replacement: at('./src/react/index.ts') },
     ],
   },
   test: {
-    include: ['test/**/*.test.ts'],
-    typecheck: { enabled: true, include: ['test/**/*.test-d.ts'] },
+    include: ['test/**/*.test.{ts,tsx}'],
+    typecheck: { enabled: true, include: ['test/**/*.test-d.{ts,tsx}'] },
   },
 })

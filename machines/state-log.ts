@@ -63,9 +63,28 @@ export class StateLog {
   readonly #staged = new Map<string, Writes>()
   /** Keys whose values did not come along to this process, until they are written again, or deleted. */
   readonly #lost = new Set<string>()
+  #watchers: Set<() => void> | undefined
+  /** Goes up whenever what readers see may have changed. */
+  version = 0
 
   constructor(committed: Iterable<readonly [string, unknown]> = []) {
     this.committed = new Map(committed)
+  }
+
+  /** Calls `watcher` whenever what readers see may have changed. Gives the way to end that. */
+  watch(watcher: () => void): () => void {
+    this.#watchers ??= new Set()
+    this.#watchers.add(watcher)
+    return () => {
+      this.#watchers?.delete(watcher)
+      if (this.#watchers?.size === 0) this.#watchers = undefined
+    }
+  }
+
+  /** What readers see may have changed. */
+  touch(): void {
+    this.version++
+    if (this.#watchers !== undefined) for (const watcher of this.#watchers) watcher()
   }
 
   /** The value that readers see, or `undefined` together with `has` being false. */
@@ -148,6 +167,7 @@ export class StateLog {
       layers.push(writes)
     }
     writes.set(key, value)
+    this.touch()
   }
 
   /** What the next writes that are committed will find: what is committed, or about to be. */
@@ -171,6 +191,7 @@ export class StateLog {
       }
       this.#staged.set(key, writes)
     }
+    this.touch()
   }
 
   /**
@@ -189,6 +210,7 @@ export class StateLog {
       if (value === deleted) this.committed.delete(key)
       else this.committed.set(key, value)
     }
+    this.touch()
   }
 
   /** Takes the writes out of the layers, and with them the older ones that they make void. */
@@ -211,6 +233,7 @@ export class StateLog {
       if (layers.length === 1) this.#pending.delete(key)
       else layers.splice(at, 1)
     }
+    this.touch()
   }
 
   #seen(key: string): unknown {

@@ -125,7 +125,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
       }
     },
     persist: (picture, run) => pack(picture, run, definition, blueprint) as WorkflowSnapshot & Snapshot<unknown>,
-    open: (run, scope) => new LiveRun(blueprint, run, scope, run.local as Arrival),
+    open: (run, scope) => LiveRun.open(blueprint, run, scope),
     prepare: (run) => LiveRun.of(run).prepare(),
     close: (run) => LiveRun.of(run).close(),
     ask: (run, request) => LiveRun.of(run).ask(request),

@@ -129,7 +129,7 @@ export class Host {
   async run<Input, Start, Result, State extends object, Wires>(
     workflow: Workflow<Input, Start, Result, State, Wires>,
     ...args: RunArguments<Input, HostRunOptions>
-  ): Promise<WorkflowHandler<Result>> {
+  ): Promise<WorkflowHandler<Result, State>> {
     this.#requireOpen()
     const [input, options = {}] = args
     const { runId = crypto.randomUUID(), idempotencyKey = null, timeout, signal, onInput } = options
@@ -147,7 +147,7 @@ export class Host {
     }
     if ('handler' in run) {
       run.held = true
-      return run.handler as WorkflowHandler<Result>
+      return run.handler as WorkflowHandler<Result, State>
     }
     const handle = this.#handle<Result>(run)
     return (await handle.handler()) ?? new RemoteHandler(await handle.mirror(), handle)

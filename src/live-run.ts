@@ -95,6 +95,17 @@ export class LiveRun {
     return this.#session
   }
 
+  /** Opens a run in this process; once more, where its actor was stopped and is started again. */
+  static open(blueprint: Blueprint, run: Run, scope: AnyActorScope): LiveRun {
+    const { local } = run
+    if (!(local instanceof LiveRun)) return new LiveRun(blueprint, run, scope, local as Arrival)
+    const again = new LiveRun(blueprint, run, scope, { onInput: local.#onInput, signal: local.#signal })
+    for (const [key, entry] of local.#lostState) again.#lostState.set(key, entry)
+    // What was in its session was closed with it.
+    if (local.#session !== undefined) again.session.lose(local.#session.lost)
+    return again
+  }
+
   static of(run: Run): LiveRun {
     return run.local as LiveRun
   }
@@ -190,10 +201,13 @@ export class LiveRun {
       if (object.instance === undefined) await rebuild(object, { runId: this.run.id, workflow: this.name })
       else await this.saver.saveAll(storedFields(object))
     }
+    // Whoever looks on sees an object from here on.
+    this.run.state.touch()
     const { stateSchema, name, classes } = this.blueprint
     if (stateSchema === undefined || objects.some(({ problem }) => problem !== undefined)) return
     const { committed } = this.run.state
     completeState(stateSchema, name, committed, classes)
+    this.run.state.touch()
     for (const value of committed.values())
       if (value instanceof StateObject && !objects.includes(value)) await this.saver.saveAll(storedFields(value))
   }

@@ -147,11 +147,11 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
   run(
     this: Checked<Problems<Wires>, Workflow<Input, Start, Result, State, Wires>>,
     ...args: RunArguments<Input>
-  ): WorkflowHandler<Result>
+  ): WorkflowHandler<Result, State>
   run(
     input?: unknown,
     { runId = crypto.randomUUID(), signal, timeout, onInput, history = false, clock = systemClock }: RunOptions = {},
-  ): WorkflowHandler<Result> {
+  ): WorkflowHandler<Result, State> {
     const compiled = this.#compile()
     const start = toStartEvent(this.#definition, input)
     const timeoutMs = timeout === undefined ? undefined : toMs(timeout, 'run: timeout')
@@ -159,7 +159,7 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
     const actor = createRun(compiled, new RunInput(runId, start, timeoutMs, onInput, signal, journal?.journal), clock)
     journal?.begin(actor)
     actor.start()
-    const handler = new WorkflowHandler<Result>(actor)
+    const handler = new WorkflowHandler<Result, State>(actor)
     if (signal !== undefined) abortOn(signal, handler)
     return handler
   }
@@ -176,16 +176,16 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
     this: Checked<Problems<Wires>, Workflow<Input, Start, Result, State, Wires>>,
     snapshot: WorkflowSnapshot,
     options?: Pick<RunOptions, 'signal' | 'onInput' | 'clock'>,
-  ): WorkflowHandler<Result>
+  ): WorkflowHandler<Result, State>
   resume(
     snapshot: WorkflowSnapshot,
     { signal, onInput, clock = systemClock }: RunOptions = {},
-  ): WorkflowHandler<Result> {
+  ): WorkflowHandler<Result, State> {
     const { machine, blueprint } = this.#compile()
     const arrived = readSnapshot(this.#definition, blueprint, snapshot, { onInput, signal })
     const actor = createActor(machine, { snapshot: arrived as never, clock })
     actor.start()
-    const handler = new WorkflowHandler<Result>(actor)
+    const handler = new WorkflowHandler<Result, State>(actor)
     if (signal !== undefined) abortOn(signal, handler)
     if (handler.status === 'paused') actor.send({ type: 'blazen.resume' })
     return handler

@@ -36,6 +36,7 @@ test('every entry exports what its source does', async () => {
     ['sqlite', await import('../src/sqlite/index.ts')],
     ['postgres', await import('../src/postgres/index.ts')],
     ['testing', await import('../src/testing/index.ts')],
+    ['react', await import('../src/react/index.ts')],
   ] as const) {
     const built = await import(join(dist, `${name}.js`))
     expect(Object.keys(built).sort()).toEqual(Object.keys(source).sort())
