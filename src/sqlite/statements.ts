@@ -21,10 +21,17 @@ const texts = {
     WHERE id = ?`,
 
   insertRecord: 'INSERT INTO blazen_records (key, at, kind, body, bytes) VALUES ((? << 32) | ?, ?, ?, ?, ?)',
+  insertShared: 'INSERT INTO blazen_shared_records (key, at, kind, body, bytes) VALUES ((? << 32) | ?, ?, ?, ?, ?)',
   records: `
-    SELECT key & 4294967295 AS seq, at, kind, body, bytes FROM blazen_records
-    WHERE key BETWEEN (? << 32) | ? AND (? << 32) | ? ORDER BY key LIMIT ?`,
+    SELECT key & 4294967295 AS seq, at, kind, body, bytes FROM (
+      SELECT key, at, kind, body, bytes FROM blazen_records WHERE key BETWEEN (? << 32) | ? AND (? << 32) | ?
+      UNION ALL
+      SELECT key, at, kind, body, bytes FROM blazen_shared_records
+      WHERE key BETWEEN (? << 32) | ? AND (? << 32) | ?
+      ORDER BY key LIMIT ?
+    )`,
   deleteRecords: 'DELETE FROM blazen_records WHERE key BETWEEN ? << 32 AND (? << 32) | ?',
+  deleteShared: 'DELETE FROM blazen_shared_records WHERE key BETWEEN ? << 32 AND (? << 32) | ?',
 
   base: 'SELECT seq, body, bytes FROM blazen_bases WHERE run = ?',
   putBase: 'INSERT OR REPLACE INTO blazen_bases (run, seq, body, bytes) VALUES (?, ?, ?, ?)',
