@@ -24,6 +24,7 @@ import { toError } from './failure-error.ts'
 import { type Arrival, type Blueprint, checkAnswer, LiveRun, type OnInput, pausedRuns } from './live-run.ts'
 import { migrate, versionsInOrder } from './migration.ts'
 import type { Schema } from './schema.ts'
+import type { LostEntry, SessionEntry } from './session.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
 import { type Arrived, checkTop, fromSnapshot } from './snapshot-read.ts'
 import { type Departing, toSnapshot } from './snapshot-write.ts'
@@ -126,10 +127,10 @@ export function compile(definition: WorkflowDefinition): Compiled {
     admit: (run, event) => admit(run, event, schemas),
     toError: (failure, run) => toError(failure, run, blueprint),
   })
-  const departing = (run: Run, blobs: Blobs) => ({
-    ...toDeparting(definition, blueprint, run.local instanceof LiveRun ? run.local : undefined),
-    ...{ session: new Map(), lostSession: [], blobs },
-  })
+  const departing = (run: Run, blobs: Blobs) => {
+    const live = run.local instanceof LiveRun ? run.local : undefined
+    return toDeparting(definition, blueprint, live, { entries: noSession, lost: [] }, blobs)
+  }
   return { machine, fold, blueprint, definition, departing }
 }
 
@@ -206,20 +207,30 @@ export function readSnapshot(
 /** The snapshot of a run, under its pause policy. A run that is about to start has nothing live yet. */
 function pack(picture: RunPicture, run: Run, definition: WorkflowDefinition, blueprint: Blueprint): WorkflowSnapshot {
   const live = run.local instanceof LiveRun ? run.local : undefined
-  return toSnapshot(picture, toDeparting(definition, blueprint, live))
+  const { entries = noSession, lost = [] } = live?.session ?? {}
+  return toSnapshot(picture, toDeparting(definition, blueprint, live, { entries, lost }))
 }
 
+const noSession: ReadonlyMap<string, SessionEntry> = new Map()
+
+/** Written out, since it is made for every record, and a spread costs more than the rest of it. */
 function toDeparting(
   { name, options }: WorkflowDefinition,
   { classes }: Blueprint,
   live: LiveRun | undefined,
+  session: { readonly entries: ReadonlyMap<string, SessionEntry>; readonly lost: readonly LostEntry[] },
+  blobs?: Blobs,
 ): Departing {
   const { version, sessionPausePolicy: policy = 'pickle_or_error' } = options
   return {
-    ...{ workflow: name, version, policy, classes },
-    session: live?.session.entries ?? new Map(),
-    lostSession: live?.session.lost ?? [],
+    workflow: name,
+    version,
+    policy,
+    classes,
+    session: session.entries,
+    lostSession: session.lost,
     lostState: live?.lostState ?? [],
+    blobs,
     onDrop: (dropped) => live?.warnOfDrop(dropped),
   }
 }

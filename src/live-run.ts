@@ -108,7 +108,7 @@ export class LiveRun {
 
   /** Live values of state that were left out of the snapshot that the run came from, and not set again. */
   get lostState(): readonly LostEntry[] {
-    return [...this.#lostState.values()].filter(({ key }) => !this.run.state.has(key))
+    return this.#lostState.size === 0 ? [] : [...this.#lostState.values()].filter(({ key }) => !this.run.state.has(key))
   }
 
   /** Whether the value of a key of state was left out of the snapshot that the run came from. */

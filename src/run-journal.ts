@@ -29,6 +29,8 @@ export interface JournalPlace {
 /** The least that has to lie behind a base before a new one is written, in characters and bytes. */
 const leastBehindBase = 64 * 1024
 
+const noRequests: ReadonlySet<string> = new Set()
+
 const done: ReadonlySet<string> = new Set(endedStatuses)
 
 /** Writes a run's facts to where records are kept, and sends them to the run again when they are there. */
@@ -140,7 +142,8 @@ export class RunJournal implements Journal {
     if (kept.type === 'blazen.failed') this.#ending = true
     if (kept.type === 'blazen.answered') this.#answering.add((kept as Answered).requestId)
     this.#inFlight++
-    this.#write({ ...record, bytes: blobs.toBytes() }, computeStatus(this.#status, kept), taken, (seq) => {
+    const { kind, body } = record
+    this.#write({ kind, body, bytes: blobs.toBytes() }, computeStatus(this.#status, kept), taken, (seq) => {
       this.#fold(kept, sent, seq)
     })
   }
@@ -194,7 +197,12 @@ export class RunJournal implements Journal {
     this.#status = status
     this.#unwritten++
     this.#place.commit.add({
-      ...{ runId: this.#run.id, owner: this.#place.owner, expectedSeq, records, status, taken },
+      runId: this.#run.id,
+      owner: this.#place.owner,
+      expectedSeq,
+      records,
+      status,
+      taken,
       onWritten: () => {
         this.#unwritten--
         if (this.#lost === undefined) onWritten(expectedSeq + records.length)
@@ -215,7 +223,8 @@ export class RunJournal implements Journal {
       this.#reject(sent, new RunFinishedError(this.#run.id, this.#status))
       return
     }
-    const asked = new Set(this.#run.requests.keys())
+    const { requests } = this.#run
+    const asked = requests.size === 0 ? noRequests : new Set(requests.keys())
     this.#send(actor, fact)
     this.#waiting.get(sent)?.resolve()
     this.#waiting.delete(sent)

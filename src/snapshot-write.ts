@@ -20,7 +20,7 @@ export interface Departing {
   readonly lostSession: readonly LostEntry[]
   readonly lostState: readonly LostEntry[]
   /** Takes bytes as they are; without it they become text. */
-  readonly blobs?: Blobs
+  readonly blobs?: Blobs | undefined
   /** Called once a run, with what was dropped. */
   readonly onDrop: (dropped: readonly string[]) => void
 }
