@@ -35,7 +35,7 @@ const migrations = [
   CREATE INDEX blazen_runs_workflow ON blazen_runs (workflow);
   CREATE INDEX blazen_runs_free ON blazen_runs (lease_until) WHERE status NOT IN ('completed', 'failed', 'aborted');
   CREATE TABLE blazen_records (
-    key INTEGER PRIMARY KEY,
+    key INTEGER PRIMARY KEY CHECK (key > 0),
     at REAL NOT NULL,
     kind TEXT NOT NULL,
     body TEXT NOT NULL,

@@ -20,6 +20,15 @@ const texts = {
     UPDATE blazen_runs SET (seq, updated_at) = (SELECT seq, updated_at FROM blazen_run_infos info WHERE info.id = blazen_runs.id)
     WHERE id = ?`,
 
+  // A key below 1 breaks a rule of the table, and the row is ignored, as one is whose key is there.
+  insertNext: `
+    INSERT OR IGNORE INTO blazen_records (key, at, kind, body, bytes) VALUES (
+      coalesce((
+        SELECT (id << 32) | ? FROM blazen_runs run WHERE run_id = ? AND owner = ? AND epoch = ? AND status = ?
+          AND EXISTS (SELECT 1 FROM blazen_records WHERE key = (run.id << 32) | ?)
+          AND NOT EXISTS (SELECT 1 FROM blazen_shared_records WHERE key = (run.id << 32) | ?)
+      ), 0), ?, ?, ?, ?
+    )`,
   insertRecord: 'INSERT INTO blazen_records (key, at, kind, body, bytes) VALUES ((? << 32) | ?, ?, ?, ?, ?)',
   insertShared: 'INSERT INTO blazen_shared_records (key, at, kind, body, bytes) VALUES ((? << 32) | ?, ?, ?, ?, ?)',
   records: `
