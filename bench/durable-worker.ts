@@ -12,7 +12,7 @@ export type DurableRequest =
 export type DurableReply =
   | { kind: 'opened'; version: string }
   | { kind: 'size'; size: number }
-  | { kind: 'sampled'; ms: number }
+  | { kind: 'sampled'; ms: number; cpuUs: number }
   | { kind: 'written'; fileBytes: number; logicalBytes: number | undefined }
   | { kind: 'cannot' }
   | { kind: 'closed' }
@@ -27,13 +27,15 @@ async function fileBytes(): Promise<number> {
   return Number(/^wchar: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1])
 }
 
-async function sample(runs: number, steps: number): Promise<number> {
+async function sample(runs: number, steps: number): Promise<DurableReply> {
   globalThis.gc?.({ type: 'minor' })
+  const cpu = process.cpuUsage()
   const start = performance.now()
   const results = await Promise.all(Array.from({ length: runs }, () => engine.run(steps)))
   const ms = engine.ownTime?.() ?? performance.now() - start
+  const { user, system } = process.cpuUsage(cpu)
   for (const result of results) if (result !== steps) throw new Error(`Expected ${steps} steps, got ${result}.`)
-  return ms
+  return { kind: 'sampled', ms, cpuUs: user + system }
 }
 
 async function answer(request: DurableRequest): Promise<DurableReply> {
@@ -47,7 +49,7 @@ async function answer(request: DurableRequest): Promise<DurableReply> {
     case 'recordSize':
       return { kind: 'size', size: (await engine.recordSize?.()) ?? 0 }
     case 'sample':
-      return { kind: 'sampled', ms: await sample(request.runs, request.steps) }
+      return sample(request.runs, request.steps)
     case 'state': {
       if (engine.runWithState === undefined) return { kind: 'cannot' }
       engine.logicalBytes?.()

@@ -18,6 +18,9 @@ export interface DurableResult {
   /** Microseconds for a step of one run alone, and of a hundred runs at once. */
   alone?: number
   atOnce?: number
+  /** The same, of processor time: what others do on the machine is not in it, nor what a server of its own does. */
+  cpu?: number
+  crowdCpu?: number
   /** Of a run of a thousand steps with a megabyte of state. */
   written?: { fileBytes: number; logicalBytes: number | undefined; steps: number }
   /** Why it is not measured. */
@@ -44,6 +47,9 @@ interface Contestant {
   readonly steps: number
   readonly alone: number[]
   readonly atOnce: number[]
+  /** Processor time per step, in microseconds. */
+  readonly cpu: number[]
+  readonly crowdCpu: number[]
   spentMs: number
 }
 
@@ -57,7 +63,8 @@ const stepsOf = (name: string): number => (name === 'append' || name === 'blazen
 const stateStepsOf = (name: string): number => (name === 'blazen' ? 1_000 : 50)
 /** What runs at once. */
 const crowd = 100
-const crowdSteps = 20
+/** Enough for ours that starting the runs weighs little; the others would take minutes. */
+const crowdStepsOf = (name: string): number => (name === 'blazen' ? 200 : 10)
 
 export async function measureDurable(isQuick: boolean, tell: (what: string) => void): Promise<DurableReport> {
   const folder = await mkdtemp(join(tmpdir(), 'blazen-bench-'))
@@ -75,7 +82,16 @@ export async function measureDurable(isQuick: boolean, tell: (what: string) => v
         continue
       }
       const worker: Worker = new WorkerProcess('durable-worker.ts')
-      const contestant: Contestant = { worker, result, steps: stepsOf(name), alone: [], atOnce: [], spentMs: 0 }
+      const contestant: Contestant = {
+        worker,
+        result,
+        steps: stepsOf(name),
+        alone: [],
+        atOnce: [],
+        cpu: [],
+        crowdCpu: [],
+        spentMs: 0,
+      }
       contestants.push(contestant)
       await attempt(contestant, async () => {
         const place = { folder, payload, recordSize, postgresUrl: typeof postgres === 'string' ? '' : postgres.url }
@@ -90,7 +106,9 @@ export async function measureDurable(isQuick: boolean, tell: (what: string) => v
     for (let round = 0; round < rounds; round++) for (const each of contestants) await takeTurn(each, round)
     tell('steps')
     for (const each of contestants) {
-      const { result, alone, atOnce } = each
+      const { result, alone, atOnce, cpu, crowdCpu } = each
+      if (cpu.length > 0) result.cpu = median(cpu)
+      if (crowdCpu.length > 0) result.crowdCpu = median(crowdCpu)
       if (alone.length > 0) result.alone = median(alone)
       if (atOnce.length > 0) result.atOnce = median(atOnce)
       await measureState(each)
@@ -119,16 +137,19 @@ async function attempt({ worker, result }: Contestant, fn: () => Promise<void>):
 }
 
 async function takeTurn(contestant: Contestant, round: number): Promise<void> {
-  const { worker, steps, alone, atOnce, result } = contestant
+  const { worker, steps, alone, atOnce, cpu, crowdCpu, result } = contestant
   if (contestant.spentMs > budgetMs) return
   const startedAt = performance.now()
   await attempt(contestant, async () => {
-    const { ms } = await ask(worker, { kind: 'sample', runs: 1, steps }, 'sampled')
+    const { ms, cpuUs } = await ask(worker, { kind: 'sample', runs: 1, steps }, 'sampled')
     alone.push((ms * 1_000) / steps)
+    cpu.push(cpuUs / steps)
     // One worker of openworkflow takes its runs one after the other from a poll; the floor has nothing to be at once.
     if (round % 5 > 0 || result.name === 'append' || result.name === 'openworkflow') return
+    const crowdSteps = crowdStepsOf(result.name)
     const sampled = await ask(worker, { kind: 'sample', runs: crowd, steps: crowdSteps }, 'sampled')
     atOnce.push((sampled.ms * 1_000) / (crowd * crowdSteps))
+    crowdCpu.push(sampled.cpuUs / (crowd * crowdSteps))
   })
   contestant.spentMs += performance.now() - startedAt
 }

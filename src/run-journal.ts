@@ -26,7 +26,10 @@ export interface JournalPlace {
   readonly onLost: (error: unknown) => void
 }
 
-/** The least that has to lie behind a base before a new one is written, in characters and bytes. */
+/**
+ * A new base is written when what lies behind the last one, in characters and bytes, is more than this, and than twice
+ * that base: so bases are at most a third of what is written, and reading a run is at most three times reading its base.
+ */
 const leastBehindBase = 64 * 1024
 
 const noRequests: ReadonlySet<string> = new Set()
@@ -236,7 +239,7 @@ export class RunJournal implements Journal {
       this.#place.onAsked()
       break
     }
-    if (this.#behindBase > Math.max(leastBehindBase, this.#baseSize)) this.#writeBase(actor, seq)
+    if (this.#behindBase > Math.max(leastBehindBase, 2 * this.#baseSize)) this.#writeBase(actor, seq)
   }
 
   #send(actor: AnyActorRef, fact: AnyEventObject): void {

@@ -43,7 +43,7 @@ const migrations = [
   ) STRICT;
   CREATE TABLE blazen_shared_records (
     number INTEGER PRIMARY KEY,
-    key INTEGER NOT NULL UNIQUE,
+    key INTEGER NOT NULL UNIQUE CHECK (key > 0),
     at REAL NOT NULL,
     kind TEXT NOT NULL,
     body TEXT NOT NULL,

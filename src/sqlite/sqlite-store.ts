@@ -78,7 +78,9 @@ export class SqliteStore implements Store {
   async append(appends: readonly Append[]): Promise<('appended' | 'conflict')[]> {
     checkAppends(appends)
     const [first] = appends
-    if (appends.length === 1 && first !== undefined && this.#appendNext(first)) return ['appended']
+    // A statement is a transaction by itself.
+    if (appends.length === 1 && first !== undefined && this.#guard(() => this.#appendNext(first, false)))
+      return ['appended']
     return this.#write(() => appends.map((append) => this.#append(append, appends.length > fewRuns)))
   }
 
@@ -245,18 +247,32 @@ export class SqliteStore implements Store {
 
   /**
    * What most steps are: one record that follows on the last, and nothing else. One statement sees to that and writes
-   * it, which is a transaction by itself; false where it is not so, and nothing is written.
+   * it; false where it is not so, and nothing is written.
    */
-  #appendNext({ runId, owner, expectedSeq, records, status, taken }: Append): boolean {
+  #appendNext({ runId, owner, expectedSeq, records, status, taken }: Append, isShared: boolean): boolean {
     const [record] = records
     if (record === undefined || records.length > 1 || taken.length > 0) return false
     const { seq, at, kind, body, bytes } = record
-    const of = [seq, toDatabaseText(runId), toDatabaseText(owner.id), owner.epoch, toDatabaseText(status)]
-    const values = [...of, expectedSeq, seq, at, toDatabaseText(kind), body, bytes]
-    return this.#guard(() => Number((this.#statements.insertNext.run(...values) as { changes: number }).changes) === 1)
+    const { insertNext, insertNextShared } = this.#statements
+    const { changes } = (isShared ? insertNextShared : insertNext).run(
+      seq,
+      toDatabaseText(runId),
+      toDatabaseText(owner.id),
+      owner.epoch,
+      toDatabaseText(status),
+      expectedSeq,
+      expectedSeq,
+      seq,
+      at,
+      toDatabaseText(kind),
+      body,
+      bytes,
+    ) as { readonly changes: number | bigint }
+    return Number(changes) === 1
   }
 
   #append(append: Append, isShared: boolean): 'appended' | 'conflict' {
+    if (this.#appendNext(append, isShared)) return 'appended'
     const { runId, owner, expectedSeq, records, taken } = append
     const { ownedRun, setStatus, takeLetter } = this.#statements
     const run = rowOf<OwnedRow>(ownedRun, toDatabaseText(runId), toDatabaseText(owner.id), owner.epoch)
