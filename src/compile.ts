@@ -27,6 +27,7 @@ import { type Arrival, type Blueprint, checkAnswer, LiveRun, type OnInput, pause
 import { migrate, versionsInOrder } from './migration.ts'
 import { type Plan, toFoldedSteps, toPlan } from './plan.ts'
 import type { Schema } from './schema.ts'
+import type { LostEntry, SessionEntry } from './session.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
 import { type Arrived, checkTop, fromSnapshot } from './snapshot-read.ts'
 import { type Departing, toSnapshot } from './snapshot-write.ts'
@@ -135,12 +136,12 @@ export function compile(definition: WorkflowDefinition): Compiled {
   }
   const { machine, fold } = createWorkflowMachine(config)
   const plan = toPlan(steps, config.idle)
-  const departing = (run: Run, blobs: Blobs) => ({
-    ...toDeparting(definition, blueprint, run.local instanceof LiveRun ? run.local : undefined),
+  const departing = (run: Run, blobs: Blobs) => {
+    const live = run.local instanceof LiveRun ? run.local : undefined
     // A run that has not started has yet to be told what was lost.
-    ...(run.local instanceof LiveRun ? {} : { lostState: (run.local as Arrival).arrived?.lost.state ?? [] }),
-    ...{ session: new Map(), lostSession: [], blobs, plan },
-  })
+    const lostState = live?.lostState ?? (run.local as Arrival).arrived?.lost.state ?? []
+    return toDeparting(definition, blueprint, live, { entries: noSession, lost: [], lostState }, { blobs, plan })
+  }
   const routedBy = keepLast((plan: Plan) =>
     createWorkflowMachine({ ...config, steps: toFoldedSteps(plan), idle: plan.idle ?? 'fail' }),
   )
@@ -238,20 +239,35 @@ function awake(arrived: Arrived, mayIdle: boolean): Arrived {
 /** The snapshot of a run, under its pause policy. A run that is about to start has nothing live yet. */
 function pack(picture: RunPicture, run: Run, definition: WorkflowDefinition, blueprint: Blueprint): WorkflowSnapshot {
   const live = run.local instanceof LiveRun ? run.local : undefined
-  return toSnapshot(picture, toDeparting(definition, blueprint, live))
+  const { entries = noSession, lost = [] } = live?.session ?? {}
+  return toSnapshot(picture, toDeparting(definition, blueprint, live, { entries, lost, lostState: live?.lostState ?? [] }))
 }
 
+const noSession: ReadonlyMap<string, SessionEntry> = new Map()
+
+/** Written out, since it is made for every record, and a spread costs more than the rest of it. */
 function toDeparting(
   { name, options }: WorkflowDefinition,
   { classes }: Blueprint,
   live: LiveRun | undefined,
+  held: {
+    readonly entries: ReadonlyMap<string, SessionEntry>
+    readonly lost: readonly LostEntry[]
+    readonly lostState: readonly LostEntry[]
+  },
+  base?: { readonly blobs: Blobs; readonly plan: Plan },
 ): Departing {
   const { version, sessionPausePolicy: policy = 'pickle_or_error' } = options
   return {
-    ...{ workflow: name, version, policy, classes },
-    session: live?.session.entries ?? new Map(),
-    lostSession: live?.session.lost ?? [],
-    lostState: live?.lostState ?? [],
+    workflow: name,
+    version,
+    policy,
+    classes,
+    session: held.entries,
+    lostSession: held.lost,
+    lostState: held.lostState,
+    blobs: base?.blobs,
+    plan: base?.plan,
     onDrop: (dropped) => live?.warnOfDrop(dropped),
   }
 }

@@ -88,9 +88,9 @@ function join(waiting: readonly Writing[]): Joined[] {
   }
   return [...runs.values()].map((parts) => {
     const [first, last] = [parts[0] as Writing, parts.at(-1) as Writing]
-    if (parts.length === 1) return { ...first, parts }
-    const records = parts.flatMap((part) => part.records)
-    const taken = parts.flatMap((part) => part.taken)
+    const isOne = parts.length === 1
+    const records = isOne ? first.records : parts.flatMap((part) => part.records)
+    const taken = isOne ? first.taken : parts.flatMap((part) => part.taken)
     const { runId, owner, expectedSeq } = first
     return { runId, owner, expectedSeq, records, taken, status: last.status, parts }
   })

@@ -42,6 +42,8 @@ export interface Arrival {
   readonly previous?: LiveRun | undefined
 }
 
+const noneLost: readonly LostEntry[] = []
+
 /** What a workflow knows of itself, worked out once. */
 export interface Blueprint {
   readonly name: string
@@ -122,6 +124,7 @@ export class LiveRun {
 
   /** Live values of state that were left out of the snapshot that the run came from, and not written again. */
   get lostState(): readonly LostEntry[] {
+    if (this.#lostState.size === 0) return noneLost
     return [...this.#lostState.values()].filter(({ key }) => this.run.state.isLostWhenCommitted(key))
   }
 

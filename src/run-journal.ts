@@ -26,8 +26,13 @@ export interface JournalPlace {
   readonly onLost: (error: unknown) => void
 }
 
-/** The least that has to lie behind a base before a new one is written, in characters and bytes. */
+/**
+ * A new base is written when what lies behind the last one, in characters and bytes, is more than this, and than twice
+ * that base: so bases are at most a third of what is written, and reading a run is at most three times reading its base.
+ */
 const leastBehindBase = 64 * 1024
+
+const noRequests: ReadonlySet<string> = new Set()
 
 const done: ReadonlySet<string> = new Set(endedStatuses)
 
@@ -140,7 +145,8 @@ export class RunJournal implements Journal {
     if (kept.type === 'blazen.failed') this.#ending = true
     if (kept.type === 'blazen.answered') this.#answering.add((kept as Answered).requestId)
     this.#inFlight++
-    this.#write({ ...record, bytes: blobs.toBytes() }, computeStatus(this.#status, kept), taken, (seq) => {
+    const { kind, body } = record
+    this.#write({ kind, body, bytes: blobs.toBytes() }, computeStatus(this.#status, kept), taken, (seq) => {
       this.#fold(kept, sent, seq)
     })
   }
@@ -194,7 +200,12 @@ export class RunJournal implements Journal {
     this.#status = status
     this.#unwritten++
     this.#place.commit.add({
-      ...{ runId: this.#run.id, owner: this.#place.owner, expectedSeq, records, status, taken },
+      runId: this.#run.id,
+      owner: this.#place.owner,
+      expectedSeq,
+      records,
+      status,
+      taken,
       onWritten: () => {
         this.#unwritten--
         if (this.#lost === undefined) onWritten(expectedSeq + records.length)
@@ -215,7 +226,8 @@ export class RunJournal implements Journal {
       this.#reject(sent, new RunFinishedError(this.#run.id, this.#status))
       return
     }
-    const asked = new Set(this.#run.requests.keys())
+    const { requests } = this.#run
+    const asked = requests.size === 0 ? noRequests : new Set(requests.keys())
     this.#send(actor, fact)
     this.#waiting.get(sent)?.resolve()
     this.#waiting.delete(sent)
@@ -227,7 +239,7 @@ export class RunJournal implements Journal {
       this.#place.onAsked()
       break
     }
-    if (this.#behindBase > Math.max(leastBehindBase, this.#baseSize)) this.#writeBase(actor, seq)
+    if (this.#behindBase > Math.max(leastBehindBase, 2 * this.#baseSize)) this.#writeBase(actor, seq)
   }
 
   #send(actor: AnyActorRef, fact: AnyEventObject): void {
