@@ -1,3 +1,4 @@
+import type { AnyActorRef } from 'xstate'
 import type { Compiled } from './compile.ts'
 import type { SendOptions } from './context.ts'
 import { type Duration, toMs } from './duration.ts'
@@ -48,6 +49,9 @@ export interface HostRunOptions extends Omit<RunOptions, 'history'> {
   /** With the same key, `run` gives the same run of the workflow: also after its end, also in another process. */
   readonly idempotencyKey?: string
 }
+
+/** Tells of every actor of a run that is, or comes, into memory here; gives what ends it. For inspectors. */
+export let watchRuns: (host: Host, onActor: (actor: AnyActorRef) => void) => () => void
 
 /** Runs workflows durably: what happens is in the store before it counts, and whoever finds it there goes on with it. */
 export class Host {
@@ -103,6 +107,10 @@ export class Host {
       workflows: this.#workflows,
     })
     this.#keeper.start()
+  }
+
+  static {
+    watchRuns = (host, onActor) => host.#runs.watch(onActor)
   }
 
   /**
