@@ -22,17 +22,26 @@ export function cut(value: unknown, limits: Limits): unknown {
   const above = new Set<object>()
 
   const show = (key: string, value: unknown, depth: number): unknown => {
-    const shown = key === '' ? value : redacted(key, value, limits.redact)
+    const shown = redacted(key, value, limits.redact)
     if (typeof shown === 'string') return shorten(shown, limits.maxLength)
     if (typeof shown !== 'object' || shown === null) return showSimple(shown)
     if (above.has(shown)) return '[circular]'
+    try {
+      return showObject(shown, depth)
+    } catch (error) {
+      // A proxy may throw at any look.
+      return `[not shown: ${error instanceof Error ? error.name : 'an error'}]`
+    } finally {
+      above.delete(shown)
+    }
+  }
+
+  const showObject = (shown: object, depth: number): unknown => {
     const simple = showBuiltIn(shown)
     if (simple !== undefined) return simple
     if (depth >= limits.maxDepth || ++parts > maxParts) return nameOf(shown)
     above.add(shown)
-    const inner = showParts(shown, depth)
-    above.delete(shown)
-    return inner
+    return showParts(shown, depth)
   }
 
   const showParts = (object: object, depth: number): unknown => {
@@ -75,12 +84,7 @@ export function cut(value: unknown, limits: Limits): unknown {
     return begin
   }
 
-  try {
-    return show('', value, 0)
-  } catch (error) {
-    // A proxy may throw at any look.
-    return `[not shown: ${error instanceof Error ? error.name : 'an error'}]`
-  }
+  return show('', value, 0)
 }
 
 export function shorten(text: string, maxLength: number): string {
