@@ -146,9 +146,9 @@ export function escapePath(name: string): string {
   return name.replace(/[\\.]/g, '\\$&')
 }
 
-/** XState's keys of states hold no dots. */
+/** XState reads a dot in the key of a state as a way, and `#` before it as an id. */
 export function toKey(name: string): string {
-  return name.replaceAll('.', '·')
+  return name.replaceAll('.', '·').replace(/^#/, '＃')
 }
 
 function runKey({ steps }: Flow): string {
