@@ -128,12 +128,12 @@ export function computeFlowState(
 }
 
 function toTransitions(edges: readonly FlowEdge[]): Record<string, ChartTransition> {
-  const on: Record<string, ChartTransition> = {}
+  const on = new Map<string, ChartTransition>()
   for (const { type, to, isDeclared } of edges) {
-    const target = [...(on[type]?.target ?? []), toTarget(to)]
-    on[type] = isDeclared ? { target } : { target, description: 'seen, not declared' }
+    const target = [...(on.get(type)?.target ?? []), toTarget(to)]
+    on.set(type, isDeclared ? { target } : { target, description: 'seen, not declared' })
   }
-  return on
+  return Object.fromEntries(on)
 }
 
 function toTarget(place: Place): string {

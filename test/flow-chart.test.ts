@@ -70,7 +70,20 @@ test('a chart lights the steps that run, and where the run stands', () => {
 })
 
 test('any names make a chart that XState takes, in which every state can be lit', () => {
-  const awkward = fc.constantFrom('end', 'the run', 'a.b', '#x', 'x y', '"', '\\', 'constructor', '1', '日本', 'a\\.b')
+  const awkward = fc.constantFrom(
+    'end',
+    'the run',
+    'a.b',
+    '#x',
+    'x y',
+    '"',
+    '\\',
+    'constructor',
+    'valueOf',
+    '1',
+    '日本',
+    'a\\.b',
+  )
   const types = fc.uniqueArray(fc.oneof(awkward, fc.constantFrom(startType, stopType, requestType)), { maxLength: 4 })
   const step = fc.record({ name: fc.oneof(awkward, fc.string({ minLength: 1 })), accepts: types, emits: types })
   const flows = fc.record({

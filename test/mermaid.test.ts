@@ -121,9 +121,11 @@ describe('toStateChart', () => {
 
   test('keeps apart a step that is called like what is around the steps', () => {
     const Called = defineEvent('Called')
+    const Value = defineEvent('valueOf')
     const odd = workflow('odd', { external: Called })
       .step('Start', { accepts: StartEvent, emits: Draft }, () => Draft({ text: '' }))
-      .step('a.b', { accepts: [Draft, Called], emits: StopEvent }, () => StopEvent({ result: 1 }))
+      .step('a.b', { accepts: [Draft, Called], emits: [StopEvent, Value] }, () => StopEvent({ result: 1 }))
+      .step('c', { accepts: Value, emits: [] }, () => {})
     const chart = toStateChart(odd)
     const machine = createMachine(chart)
     expect(chart.initial).toBe("Start'")

@@ -33,12 +33,12 @@ export function toStateChart(source: FlowSource): StateChart {
   const on = (from: string | undefined): Pick<ChartState, 'on'> => {
     const leaving = edges.filter((edge) => keyOf(edge.from) === from)
     if (leaving.length === 0) return {}
-    const transitions: Record<string, ChartTransition[]> = {}
+    const transitions = new Map<string, ChartTransition[]>()
     for (const { type, to } of leaving) {
       const target = `${from === undefined ? '.' : ''}${escapePath(keyOf(to) ?? '')}`
-      transitions[type] = [...(transitions[type] ?? []), { target: [target] }]
+      transitions.set(type, [...(transitions.get(type) ?? []), { target: [target] }])
     }
-    return { on: transitions }
+    return { on: Object.fromEntries(transitions) }
   }
   const isUsed = (place: Place) => edges.some(({ from, to }) => from === place || to === place)
   const states: [string, ChartState][] = [
