@@ -19,6 +19,7 @@ import * as stateAndSession from '../examples/09-state-and-session.ts'
 import * as pauseAndResume from '../examples/10-pause-and-resume.ts'
 import * as blazenState from '../examples/11-blazen-state.ts'
 import * as versionsAndMigration from '../examples/12-versions-and-migration.ts'
+import * as modelBasedTesting from '../examples/18-model-based-testing.ts'
 import { defineDigestWorkflow } from '../examples/document-digest/digest-workflow.ts'
 
 const folder = fileURLToPath(new URL('../examples', import.meta.url))
@@ -123,6 +124,15 @@ const examples = [
       'stored: version 1, in step "charge"',
       'resumed: 450 cents billed, 450 in the state',
       'refused: The snapshot is of version "1" of workflow "shop", which is at version "2", and no migration leads from the one to the other. Add one: migrate: { "1": (draft) => { … } }.',
+    ],
+  },
+  {
+    name: '18-model-based-testing',
+    main: modelBasedTesting.main,
+    prints: [
+      'ok: StartEvent > Refund > StopEvent',
+      'ok: StartEvent > Question > StopEvent',
+      'ok: StartEvent > Spam > StopEvent',
     ],
   },
 ]

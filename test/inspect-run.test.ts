@@ -154,7 +154,12 @@ describe('a host', () => {
     const inspection = inspect(host, inspector)
     await (await host.run(wordCounter, { book })).result()
     const flow = actorsOf(seen).find(({ name }) => name === 'word-counter (flow)')
-    expect(snapshotsOf(seen, flow?.sessionId ?? '').at(-1)).toMatchObject({ value: { 'the run': 'completed' } })
+    expect(snapshotsOf(seen, flow?.sessionId ?? '').at(-1)).toMatchObject({
+      value: { 'the run': 'completed' },
+      context: { count: { settled: 3 } },
+    })
+    const settled = eventsOf(seen).filter(({ event }) => event.type === 'blazen.settled')
+    expect(settled).toHaveLength(7)
     inspection.stop()
     const before = seen.length
     await (await host.run(wordCounter, { book })).result()

@@ -33,8 +33,7 @@ describe('toMermaid', () => {
   step2 -->|"InputRequestEvent"| at_person
   step3 -->|"Rejected"| step1
   step3 -->|"StopEvent"| at_stop
-  at_person -->|"InputResponseEvent"| step3
-`)
+  at_person -->|"InputResponseEvent"| step3`)
   })
 
   test('draws of a run how often, and what was seen without being declared is dashed', async () => {
@@ -51,8 +50,7 @@ describe('toMermaid', () => {
   step2["end<br/>2 ×, 0 ms"]
   at_start -->|"StartEvent"| step1
   step1 -.->|"Draft × 2"| step2
-  step2 -.->|"StopEvent × 1"| at_stop
-`)
+  step2 -.->|"StopEvent × 1"| at_stop`)
   })
 
   test('marks the step that a run has failed of, what was tried again, and what was not reached', async () => {
@@ -95,7 +93,7 @@ describe('toMermaid', () => {
         const flow = workflow('named')
           .step(name, { accepts: StartEvent, emits: Named }, () => Named())
           .step(`${name}2`, { accepts: Named, emits: StopEvent }, () => StopEvent({ result: 1 }))
-        const [first, ...lines] = toMermaid(flow).trimEnd().split('\n')
+        const [first, ...lines] = toMermaid(flow).split('\n')
         expect(first).toBe('flowchart TD')
         expect(lines.filter((each) => !line.test(each))).toEqual([])
       }),

@@ -47,7 +47,6 @@ export function toMermaid(source: FlowSource, { history, direction = 'TD' }: Mer
     }),
     ...(failed.length === 0 ? [] : ['  classDef failed stroke:#c00,stroke-width:3px']),
     ...failed.map(({ name }) => `  class ${idOf({ step: name })} failed`),
-    '',
   ].join('\n')
 }
 

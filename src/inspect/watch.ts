@@ -71,6 +71,7 @@ export function watch(actor: AnyActorRef, { limits, flow: withFlow, show }: View
       case '@xstate.event': {
         announce(actorRef, rootId)
         const { event, sourceRef } = told
+        if (isEcho(actorRef, event)) break
         show({
           ...{ type: '@xstate.event', sessionId, rootId, sourceId: sourceRef?.sessionId },
           event: showEvent(event, limits),
@@ -90,6 +91,17 @@ export function watch(actor: AnyActorRef, { limits, flow: withFlow, show }: View
         if (run !== undefined) flows.get(run)?.update(event.type)
       }
     }
+  }
+
+  /** Where a run is written down, a fact is sent again when it is: what happened once is shown once. */
+  const heard = new WeakSet<object>()
+  const isEcho = (each: AnyActorRef, event: object): boolean => {
+    if (findFlow(each) === undefined) return false
+    const { run }: { run: Run } = each.getSnapshot().context
+    if (run.journal === undefined) return false
+    const isKnown = heard.has(event)
+    heard.add(event)
+    return isKnown && run.journal.folding === event
   }
 
   const subscription = actor.system.inspect({ next: take })
