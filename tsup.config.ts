@@ -4,6 +4,7 @@ export default defineConfig({
   entry: {
     index: 'src/index.ts',
     machines: 'machines/index.ts',
+    inspect: 'src/inspect/index.ts',
     sqlite: 'src/sqlite/index.ts',
     postgres: 'src/postgres/index.ts',
     testing: 'src/testing/index.ts',

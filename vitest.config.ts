@@ -8,6 +8,7 @@ export default defineConfig({
     alias: [
       { find: /^blazen-xstate$/, replacement: at('./src/index.ts') },
       { find: /^blazen-xstate\/machines$/, replacement: at('./machines/index.ts') },
+      { find: /^blazen-xstate\/inspect$/, replacement: at('./src/inspect/index.ts') },
       { find: /^blazen-xstate\/sqlite$/, replacement: at('./src/sqlite/index.ts') },
       { find: /^blazen-xstate\/postgres$/, replacement: at('./src/postgres/index.ts') },
       { find: /^blazen-xstate\/testing$/, replacement: at('./src/testing/index.ts') },

@@ -12,6 +12,8 @@ import { onNextTurn, takeTurn } from './turn.ts'
 export interface StepConfig {
   readonly name: string
   readonly accepts: readonly string[]
+  /** What it says that it emits; for charts alone. */
+  readonly emits?: readonly string[] | undefined
   /** How many executions may run at once in a run; `Infinity` for no limit. */
   readonly concurrency: number
   /** For one attempt. */

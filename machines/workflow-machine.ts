@@ -11,6 +11,7 @@ import {
 import type { StepConfig } from './activity.ts'
 import { type Execution, type RoutedEvent, requestType, stopType } from './execution.ts'
 import { withFastPath } from './fast-path.ts'
+import type { Flow } from './flow-chart.ts'
 import { type Fact, fold } from './fold.ts'
 import { prepare } from './preparing.ts'
 import {
@@ -211,6 +212,7 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
   }).createMachine({
     id: config.name,
     ...(config.version === undefined ? {} : { version: config.version }),
+    meta: { flow: toFlow(config) },
     context: ({ self }) => ({ run: new Run('', self) }),
     invoke: config.steps.map(({ name }) => ({ id: name, src: name })),
     initial: 'running',
@@ -289,6 +291,11 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
     machine: withRunLife(routed, config, routes, logics),
     fold: (actor, facts, since) => fold(transition, actor, facts, since),
   }
+}
+
+/** What charts of the flow are drawn from. */
+function toFlow({ name, steps }: WorkflowConfig): Flow {
+  return { name, steps: steps.map(({ name, accepts, emits }) => ({ name, accepts, emits })) }
 }
 
 function computeRoutes(steps: readonly StepConfig[]): Routes {

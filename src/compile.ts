@@ -240,7 +240,10 @@ function awake(arrived: Arrived, mayIdle: boolean): Arrived {
 function pack(picture: RunPicture, run: Run, definition: WorkflowDefinition, blueprint: Blueprint): WorkflowSnapshot {
   const live = run.local instanceof LiveRun ? run.local : undefined
   const { entries = noSession, lost = [] } = live?.session ?? {}
-  return toSnapshot(picture, toDeparting(definition, blueprint, live, { entries, lost, lostState: live?.lostState ?? [] }))
+  return toSnapshot(
+    picture,
+    toDeparting(definition, blueprint, live, { entries, lost, lostState: live?.lostState ?? [] }),
+  )
 }
 
 const noSession: ReadonlyMap<string, SessionEntry> = new Map()

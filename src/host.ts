@@ -1,3 +1,4 @@
+import type { AnyActorRef } from 'xstate'
 import { type Clock, systemClock } from '../machines/index.ts'
 import type { Compiled } from './compile.ts'
 import type { SendOptions } from './context.ts'
@@ -61,6 +62,9 @@ export interface HostRunOptions extends Omit<RunOptions, 'history' | 'clock'> {
   readonly idempotencyKey?: string
 }
 
+/** Tells of every actor of a run that is, or comes, into memory here; gives what ends it. For inspectors. */
+export let watchRuns: (host: Host, onActor: (actor: AnyActorRef) => void) => () => void
+
 /** Runs workflows durably: what happens is in the store before it counts, and whoever finds it there goes on with it. */
 export class Host {
   readonly #store: Store
@@ -118,6 +122,10 @@ export class Host {
       workflows: this.#workflows,
     })
     this.#keeper.start()
+  }
+
+  static {
+    watchRuns = (host, onActor) => host.#runs.watch(onActor)
   }
 
   /**

@@ -69,6 +69,7 @@ export class OwnedRuns {
   readonly #runs = new Map<string, OwnedRun>()
   readonly #parked = new Map<string, ParkedRun>()
   readonly #reviving = new Map<string, Promise<OwnedRun | undefined>>()
+  readonly #watchers = new Set<(actor: AnyActorRef) => void>()
 
   constructor(place: OwningPlace) {
     this.#place = place
@@ -85,6 +86,13 @@ export class OwnedRuns {
 
   get inMemory(): Iterable<OwnedRun> {
     return this.#runs.values()
+  }
+
+  /** Tells of the actor of every run that is, or comes, into memory; gives what ends it. */
+  watch(onActor: (actor: AnyActorRef) => void): () => void {
+    this.#watchers.add(onActor)
+    for (const { handler } of this.#runs.values()) onActor(handler.actor)
+    return () => this.#watchers.delete(onActor)
   }
 
   /** A run that is here, back in memory if it was not. */
@@ -250,6 +258,7 @@ export class OwnedRuns {
 
   #begin(compiled: Compiled, actor: AnyActorRef, owner: Owner, journal: RunJournal): OwnedRun {
     const { id: runId }: Run = actor.getSnapshot().context.run
+    for (const onActor of this.#watchers) onActor(actor)
     actor.start()
     const handler = new WorkflowHandler(actor)
     const inbox = new Inbox({ ...this.#place, runId, compiled, handler, journal })

@@ -30,6 +30,7 @@ export function toStepConfig(
   return {
     name,
     accepts: typesOf(options.accepts),
+    emits: options.emits === undefined ? undefined : typesOf(options.emits),
     concurrency,
     timeoutMs,
     retry: policy,

@@ -20,6 +20,7 @@ import * as pauseAndResume from '../examples/10-pause-and-resume.ts'
 import * as blazenState from '../examples/11-blazen-state.ts'
 import * as versionsAndMigration from '../examples/12-versions-and-migration.ts'
 import * as durableRuns from '../examples/13-durable-runs.ts'
+import * as modelBasedTesting from '../examples/18-model-based-testing.ts'
 import { defineDigestWorkflow } from '../examples/document-digest/digest-workflow.ts'
 
 const folder = fileURLToPath(new URL('../examples', import.meta.url))
@@ -135,6 +136,15 @@ const examples = [
       'goOn: order-17 asks: Ship a desk?',
       'goOn: order-17: a desk is on its way',
       'goOn: charge, ship',
+    ],
+  },
+  {
+    name: '18-model-based-testing',
+    main: modelBasedTesting.main,
+    prints: [
+      'ok: StartEvent > Refund > StopEvent',
+      'ok: StartEvent > Question > StopEvent',
+      'ok: StartEvent > Spam > StopEvent',
     ],
   },
 ]

@@ -33,6 +33,7 @@ test('every entry exports what its source does', async () => {
   for (const [name, source] of [
     ['index', await import('../src/index.ts')],
     ['machines', await import('../machines/index.ts')],
+    ['inspect', await import('../src/inspect/index.ts')],
     ['sqlite', await import('../src/sqlite/index.ts')],
     ['postgres', await import('../src/postgres/index.ts')],
     ['testing', await import('../src/testing/index.ts')],
