@@ -30,7 +30,7 @@ export function showSnapshot(snapshot: unknown, limits: Limits): ShownSnapshot {
   return {
     status: typeof status === 'string' ? status : 'active',
     ...(value === undefined ? {} : { value }),
-    ...showPart('context', activity === undefined ? toPlain(context) : toCounts(activity as Activity), limits),
+    ...showPart('context', activity === undefined ? toPlain(context, limits) : toCounts(activity as Activity), limits),
     ...showPart('output', output, limits),
     ...showPart('error', error, limits),
   }
@@ -40,10 +40,31 @@ function showPart(name: string, part: unknown, limits: Limits): object {
   return part === undefined ? {} : { [name]: cut(part, limits) }
 }
 
-/** A run tells of itself without the users' values. */
-function toPlain(context: unknown): unknown {
+/** A run is told of without the users' values, and no more of it is looked at than is shown: it may be large. */
+function toPlain(context: unknown, { maxItems }: Limits): unknown {
   const isRun = typeof context === 'object' && context !== null && 'run' in context && context.run instanceof Run
-  return isRun ? { ...context, run: (context.run as Run).toJSON() } : context
+  if (!isRun) return context
+  const { id, open, requests, state } = context.run as Run
+  const executions = first(open.values(), maxItems).map(({ id, step, type, attempt }) => ({ id, step, type, attempt }))
+  return {
+    ...context,
+    run: {
+      id,
+      open: executions,
+      ...(open.size > maxItems ? { openInAll: open.size } : {}),
+      requests: first(requests.keys(), maxItems),
+      state: first(state.keys(), maxItems),
+    },
+  }
+}
+
+function first<Item>(items: Iterable<Item>, count: number): Item[] {
+  const taken: Item[] = []
+  for (const item of items) {
+    if (taken.length >= count) break
+    taken.push(item)
+  }
+  return taken
 }
 
 function toCounts({ running, queued }: Activity): object {
