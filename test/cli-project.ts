@@ -29,9 +29,9 @@ export interface CliProject {
   remove(): Promise<void>
 }
 
-export async function createCliProject(): Promise<CliProject> {
+export async function createCliProject(name = 'cli'): Promise<CliProject> {
   // Inside the repository, where the built package finds its dependencies.
-  const installed = join(root, 'test/.blocks/cli')
+  const installed = join(root, 'test/.blocks', name)
   await rm(installed, { recursive: true, force: true })
   await mkdir(installed, { recursive: true })
   await build({ ...config, config: false, outDir: join(installed, 'dist'), dts: false, silent: true })

@@ -6,6 +6,7 @@ import { addAbort } from './abort.ts'
 import { addAnswer } from './answer.ts'
 import { CommandError } from './command-error.ts'
 import { addDelete } from './delete.ts'
+import { addGraph } from './graph.ts'
 import { addHistory } from './history.ts'
 import { addResume } from './resume.ts'
 import { addRuns } from './runs.ts'
@@ -13,7 +14,7 @@ import { addShow } from './show.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
 
 /** Each adds one command. */
-const commands = [addRuns, addShow, addHistory, addAnswer, addResume, addAbort, addDelete]
+const commands = [addRuns, addShow, addHistory, addAnswer, addResume, addAbort, addDelete, addGraph]
 
 /** Does what the arguments say; gives what the process is to exit with: 0, 1 for what did not work, 2 for what was given wrongly. */
 export async function runCommand(argv: readonly string[]): Promise<number> {
