@@ -8,6 +8,7 @@ import { GroupCommit } from './group-commit.ts'
 import { abortOn, type WorkflowHandler } from './handler.ts'
 import type { HistoryRecord } from './history.ts'
 import { Keeper } from './keeper.ts'
+import { Lease } from './lease.ts'
 import type { OnInput } from './live-run.ts'
 import { allRecords, type OwnedRun, OwnedRuns } from './owned-runs.ts'
 import { RemoteHandler } from './remote-handler.ts'
@@ -84,10 +85,12 @@ export class Host {
     const retry = { onStoreError, isClosed: () => this.#isClosed }
     this.#commit = new GroupCommit(store, retry)
     this.#stored = (fn) => untilStored(retry, fn)
+    const leaseTimeMs = toMs(leaseMs, 'createHost: leaseMs')
     const place = {
-      ...{ store, id: this.#id, leaseMs: toMs(leaseMs, 'createHost: leaseMs'), commit: this.#commit, onInput },
+      ...{ store, id: this.#id, leaseMs: leaseTimeMs, commit: this.#commit, onInput },
       stored: this.#stored,
       report: this.#report,
+      lease: new Lease(leaseTimeMs, () => void this.#stored(() => this.#keeper.renew()).catch(() => {})),
     }
     this.#runs = new OwnedRuns({ ...place, onRoom: () => this.#keeper.onRoom() })
     const retentionMs =

@@ -7,10 +7,11 @@ import type { AnyEvent } from './event.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { WorkflowHandler } from './handler.ts'
 import { Inbox } from './inbox.ts'
+import type { Lease } from './lease.ts'
 import { LiveRun, type OnInput } from './live-run.ts'
 import { RunJournal } from './run-journal.ts'
 import type { Arrived } from './snapshot-read.ts'
-import type { Base, Owner, RunInfo, Store, StoredRecord } from './store.ts'
+import type { Base, Owner, RunInfo, Store, StoredRecord, StoredRun } from './store.ts'
 import { readStoredRun } from './stored-run.ts'
 
 /** What the runs of a host need of it. */
@@ -20,6 +21,7 @@ export interface OwningPlace {
   readonly id: string
   readonly leaseMs: number
   readonly commit: GroupCommit
+  readonly lease: Lease
   readonly onInput: OnInput | undefined
   /** Does it again until the store does it. */
   readonly stored: <Result>(fn: () => Promise<Result>) => Promise<Result>
@@ -64,6 +66,8 @@ export class OwnedRuns {
   readonly #place: OwningPlace
   readonly #runs = new Map<string, OwnedRun>()
   readonly #parked = new Map<string, ParkedRun>()
+  /** Those that are being read. */
+  readonly #arriving = new Map<string, RunInfo>()
   readonly #reviving = new Map<string, Promise<OwnedRun | undefined>>()
 
   constructor(place: OwningPlace) {
@@ -76,7 +80,7 @@ export class OwnedRuns {
   }
 
   get ids(): readonly string[] {
-    return [...this.#runs.keys(), ...this.#parked.keys()]
+    return [...this.#runs.keys(), ...this.#parked.keys(), ...this.#arriving.keys()]
   }
 
   get inMemory(): Iterable<OwnedRun> {
@@ -124,25 +128,28 @@ export class OwnedRuns {
     const { id: runId }: Run = actor.getSnapshot().context.run
     const version = options.version ?? null
     const records = [started]
+    const since = Date.now()
     let tries = 0
     const { created, info } = await this.#place.stored(() => {
       tries++
       return this.#place.store.create({ runId, workflow, version, idempotencyKey, status: 'running', records }, owner)
     })
     // Where only the answer was lost, it is there, and ours.
-    const isOurs = created || (tries > 1 && info.runId === runId && info.owner === owner.id && info.seq === 1)
+    const isOurs =
+      created || (tries > 1 && info.runId === runId && info.owner === owner.id && info.epoch === owner.epoch)
     if (!isOurs) return info
+    this.expect(info, since)
     journal.attach(actor, 1, 'running', { behindBase: 0, base: started.body.length })
     const run = this.#begin(compiled, actor, owner, journal)
+    this.#arriving.delete(runId)
     journal.catchUp()
     return run
   }
 
-  /** Goes on with a run that was claimed. */
+  /** Goes on with a run that was claimed, and is expected. */
   async recover(info: RunInfo, compiled: Compiled): Promise<OwnedRun> {
     const { runId, epoch } = info
-    const stored = await this.#place.stored(() => this.#place.store.load(runId))
-    if (stored === undefined) throw new RunOwnershipLostError(runId)
+    const stored = await this.#load(info)
     const owner = { id: this.#place.id, epoch, leaseMs: this.#place.leaseMs }
     const { picture, sizes } = readStoredRun(compiled, stored)
     const journal = this.#createJournal(runId, compiled, owner)
@@ -153,6 +160,29 @@ export class OwnedRuns {
     journal.catchUp()
     void run.inbox.read()
     return run
+  }
+
+  /**
+   * A run is to be here soon: from now on it is renewed with the others.
+   *
+   * @param since when the store was asked for it.
+   */
+  expect(info: RunInfo, since: number): void {
+    this.lose(info.runId)
+    this.#arriving.set(info.runId, info)
+    this.#place.lease.obtained(since)
+  }
+
+  async #load(info: RunInfo): Promise<StoredRun> {
+    const { runId } = info
+    try {
+      const stored = await this.#place.stored(() => this.#place.store.load(runId))
+      const isOurs = this.#arriving.get(runId) === info
+      if (stored === undefined || !isOurs) throw new RunOwnershipLostError(runId)
+      return stored
+    } finally {
+      if (this.#arriving.get(runId) === info) this.#arriving.delete(runId)
+    }
   }
 
   /** Takes out of memory what only waits for somebody, and whose handler nobody has. */
@@ -195,12 +225,14 @@ export class OwnedRuns {
   /** A run is not this process's any more. */
   lose(runId: string): void {
     this.#parked.delete(runId)
+    this.#arriving.delete(runId)
     this.#runs.get(runId)?.journal.lose(new RunOwnershipLostError(runId))
   }
 
   #revive(parked: ParkedRun): Promise<OwnedRun | undefined> {
     const { runId } = parked.info
     this.#parked.delete(runId)
+    this.#arriving.set(runId, parked.info)
     const reviving = this.recover(parked.info, parked.compiled)
       .catch((error) => this.#place.report(error))
       .then((run) => run ?? undefined)
@@ -227,18 +259,22 @@ export class OwnedRuns {
   }
 
   #createJournal(runId: string, { departing }: Compiled, owner: Owner): RunJournal & Journal {
-    const { store, commit, report, onRoom } = this.#place
+    const { store, commit, lease, report, onRoom } = this.#place
     const leave = () => {
-      if (this.#runs.delete(runId)) onRoom()
+      // Another copy of the run may be here by now.
+      if (this.#runs.get(runId)?.journal !== journal) return
+      this.#runs.delete(runId)
+      onRoom()
     }
-    return new RunJournal({
-      ...{ owner, commit, departing },
+    const journal: RunJournal = new RunJournal({
+      ...{ owner, commit, lease, departing },
       keepBase: (base: Base) => void store.compact(runId, owner, base, 0).catch(report),
       records: () => allRecords(store, runId),
       onAsked: () => void this.#runs.get(runId)?.inbox.read(),
       onEnd: leave,
       onLost: leave,
     })
+    return journal
   }
 }
 

@@ -191,6 +191,7 @@ export class RunHandle<Result = unknown> {
 const nowhere: Omit<JournalPlace, 'records'> = {
   owner: { id: '', epoch: 0, leaseMs: 0 },
   commit: { add: () => {} },
+  lease: undefined,
   departing: () => {
     throw new TypeError('Nothing is written of a run that is only looked at.')
   },
