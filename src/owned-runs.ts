@@ -102,7 +102,7 @@ export class OwnedRuns {
     const { runId, event, timeoutMs, onInput, signal } = start
     const owner = { id: this.#place.id, epoch: 1, leaseMs: this.#place.leaseMs }
     const journal = this.#createJournal(runId, compiled, owner)
-    const input = new RunInput(runId, event, timeoutMs, onInput ?? this.#place.onInput, signal, journal)
+    const input = new RunInput(runId, event, timeoutMs, onInput ?? this.#onInput(compiled), signal, journal)
     const actor = createRun(compiled, input)
     return this.#createStored(compiled, actor, owner, journal, start.idempotencyKey)
   }
@@ -111,7 +111,7 @@ export class OwnedRuns {
   async createFrom(compiled: Compiled, picture: Arrived): Promise<OwnedRun | RunInfo> {
     const owner = { id: this.#place.id, epoch: 1, leaseMs: this.#place.leaseMs }
     const journal = this.#createJournal(picture.data.id, compiled, owner)
-    const arrived = new ArrivedRun(picture, { onInput: this.#place.onInput, journal })
+    const arrived = new ArrivedRun(picture, { onInput: this.#onInput(compiled), journal })
     const actor = createActor(compiled.machine, { snapshot: arrived as never })
     return this.#createStored(compiled, actor, owner, journal, null)
   }
@@ -153,7 +153,7 @@ export class OwnedRuns {
     const owner = { id: this.#place.id, epoch, leaseMs: this.#place.leaseMs }
     const { picture, sizes } = readStoredRun(compiled, stored)
     const journal = this.#createJournal(runId, compiled, owner)
-    const arrived = new ArrivedRun(picture, { onInput: this.#place.onInput, journal })
+    const arrived = new ArrivedRun(picture, { onInput: this.#onInput(compiled), journal })
     const actor = createActor(compiled.machine, { snapshot: arrived as never })
     journal.attach(actor, stored.info.seq, stored.info.status, sizes)
     const run = this.#begin(compiled, actor, owner, journal)
@@ -256,6 +256,10 @@ export class OwnedRuns {
     }
     actor.subscribe({ complete: left, error: () => {} })
     return run
+  }
+
+  #onInput({ definition }: Compiled): OnInput | undefined {
+    return definition.options.onInput ?? this.#place.onInput
   }
 
   #createJournal(runId: string, { departing }: Compiled, owner: Owner): RunJournal & Journal {

@@ -145,7 +145,10 @@ export class RunJournal implements Journal {
       const isAwaited = this.#waiting.has(sent)
       this.#reject(sent, error)
       // What somebody outside can mend is no failure of the run.
-      if (isAwaited && isFromOutside(fact)) return
+      if (isAwaited && isFromOutside(fact)) {
+        if (taken.length > 0) this.#write(undefined, this.#status, taken, () => {})
+        return
+      }
       kept = fail({ kind: 'error', error })
       record = this.#encode(kept, blobs)
     }

@@ -3,7 +3,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type PostgresServer, startPostgres } from '../stores/postgres-server.ts'
 import { audit } from './audit.ts'
-import { type Place, placesOn } from './places.ts'
+import { openPostgres } from './places.ts'
 import { buildWorker, startWorker } from './processes.ts'
 
 let file: string
@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => server?.stop(), 30_000)
 
 test('runs go on through restarts of PostgreSQL and connections that are cut in a commit, and nothing is doubled', async () => {
-  const { path, store, effects } = placesOn(() => server)[1]?.open() as Place
+  const { path, store, effects } = openPostgres(server)
   const worker = await startWorker(file, { store: path, effects, name: 'run', leaseMs: 30_000, runs: 15, starts: 40 })
   await worker.begin()
   for (let round = 0; round < 2; round++) {

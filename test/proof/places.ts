@@ -24,8 +24,12 @@ export function makeFolder(): string {
 export function placesOn(server: () => PostgresServer): readonly { name: string; open: () => Place }[] {
   return [
     { name: 'a SQLite file', open: () => placeAt(join(makeFolder(), 'runs.db'), sqliteStore) },
-    { name: 'PostgreSQL', open: () => placeAt(server().url, postgresStore) },
+    { name: 'PostgreSQL', open: () => openPostgres(server()) },
   ]
+}
+
+export function openPostgres(server: PostgresServer): Place {
+  return placeAt(server.url, postgresStore)
 }
 
 function placeAt(path: string, open: (path: string) => Store): Place {
