@@ -201,9 +201,10 @@ export class Activity {
       this.run.state.resolve(writes)
       if (this.run.journal !== undefined) this.run.state.stage(writes)
     }
-    const collections = collected?.map(({ type, added, taken }) => ({
+    const collections = collected?.map(({ type, taken }) => ({
       type,
-      added: added !== undefined,
+      // Where another has taken it meanwhile, this one may be the first to settle.
+      added: true,
       taken: taken.map(({ by }) => by),
     }))
     const { name: step } = this.step

@@ -52,7 +52,7 @@ export class Attempt {
     this.over = true
     this.discarded = true
     if (this.writes !== undefined) this.run.state.discard(this.writes)
-    if (this.collected !== undefined) uncollect(this.run.collections, this.execution, this.collected)
+    if (this.collected !== undefined) uncollect(this.run.collections, this.execution, this.collected, this.run)
     this.writes = undefined
     this.collected = undefined
   }

@@ -1,5 +1,5 @@
 import type { AnyActorRef, AnyActorScope, AnyEventObject } from 'xstate'
-import { toData } from './run.ts'
+import { clearWork, toData } from './run.ts'
 import type { RunPicture, WorkflowMachine, WorkflowMachineSnapshot } from './workflow-config.ts'
 
 /** Something that happened to a run, as it was written down. */
@@ -36,6 +36,8 @@ export function fold(
     before = at
     snapshot = transition(snapshot, event, scope)
   }
+  // As a run does that ends alive.
+  if (snapshot.status === 'done') clearWork(run)
   const failed = snapshot.status === 'done' && run.failure !== undefined
   return { status: failed ? 'error' : snapshot.status, value: snapshot.value, data: toData(run) }
 }

@@ -1,5 +1,5 @@
 export { Activity, type StepConfig } from './activity.ts'
-export { clockOf, now, relay } from './actor-scope.ts'
+export { type Clock, clockOf, now, relay, systemClock } from './actor-scope.ts'
 export { Attempt } from './attempt.ts'
 export { collect } from './collect.ts'
 export * from './execution.ts'

@@ -1,9 +1,31 @@
 /** Stands in a log of writes for a key that was deleted. */
 export const deleted: unique symbol = Symbol('deleted')
 
-/** A write that depends on the value before it. Pure: it runs once for readers, and once on what is committed by then. */
+/** Works a value out on the one before it. Pure: it runs once for readers, and once on what is committed by then. */
+export type Recipe = (before: unknown) => unknown
+
+/** A write that depends on the value before it: by recipes, one after the other. */
 export class Change {
-  constructor(readonly apply: (before: unknown) => unknown) {}
+  readonly #recipes: Recipe[]
+  /** What the first recipes gave, on what value: those that are added later go on from there. */
+  #known: { readonly before: unknown; readonly after: unknown; readonly count: number } | undefined
+
+  constructor(recipe: Recipe) {
+    this.#recipes = [recipe]
+  }
+
+  add(recipe: Recipe): void {
+    this.#recipes.push(recipe)
+  }
+
+  apply(before: unknown): unknown {
+    const known = this.#known !== undefined && Object.is(this.#known.before, before) ? this.#known : undefined
+    let after = known === undefined ? before : known.after
+    const count = this.#recipes.length
+    for (let at = known?.count ?? 0; at < count; at++) after = this.#recipes[at]?.(after)
+    this.#known = { before, after, count }
+    return after
+  }
 }
 
 /** Under this key, a value has the entries that it is kept in beside its own, by key. */
@@ -39,6 +61,8 @@ export class StateLog {
   readonly #pending = new Map<string, Writes[]>()
   /** By key, what is on its way to be committed: written down, and not yet known to be. */
   readonly #staged = new Map<string, Writes>()
+  /** Keys whose values did not come along to this process, until they are written again, or deleted. */
+  readonly #lost = new Set<string>()
 
   constructor(committed: Iterable<readonly [string, unknown]> = []) {
     this.committed = new Map(committed)
@@ -54,6 +78,21 @@ export class StateLog {
     return this.#seen(key) !== deleted
   }
 
+  /** The value of the key did not come along to this process. */
+  lose(key: string): void {
+    this.#lost.add(key)
+  }
+
+  /** Whether the value of a key is lost to readers: nobody has written it again, or deleted it. */
+  isLost(key: string): boolean {
+    return this.#lost.has(key) && !this.#pending.has(key) && !this.committed.has(key)
+  }
+
+  /** Whether it is so for what is committed. */
+  isLostWhenCommitted(key: string): boolean {
+    return this.#lost.has(key) && !this.committed.has(key)
+  }
+
   /** All keys that readers see: committed ones in the order of their first write, then the others. */
   *keys(): IterableIterator<string> {
     for (const key of this.committed.keys()) if (this.has(key)) yield key
@@ -61,11 +100,16 @@ export class StateLog {
   }
 
   /** Changes the value on behalf of the execution that owns `writes`. */
-  change(writes: Writes, key: string, apply: (before: unknown) => unknown): void {
-    const own = writes.has(key) ? writes.get(key) : undefined
-    if (own === undefined && !writes.has(key)) this.write(writes, key, new Change(apply))
-    else if (own instanceof Change) this.write(writes, key, new Change((before) => apply(own.apply(before))))
-    else this.write(writes, key, apply(own === deleted ? undefined : own))
+  change(writes: Writes, key: string, recipe: Recipe): void {
+    const own = writes.get(key)
+    if (!writes.has(key)) {
+      this.write(writes, key, new Change(recipe))
+    } else if (own instanceof Change) {
+      own.add(recipe)
+      this.write(writes, key, own)
+    } else {
+      this.write(writes, key, recipe(own === deleted ? undefined : own))
+    }
   }
 
   /**
@@ -141,6 +185,7 @@ export class StateLog {
         if (layers.length === 0) this.#pending.delete(key)
       }
       if (this.#staged.get(key) === writes) this.#staged.delete(key)
+      this.#lost.delete(key)
       if (value === deleted) this.committed.delete(key)
       else this.committed.set(key, value)
     }

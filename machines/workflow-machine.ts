@@ -24,7 +24,7 @@ import {
   type Sent,
   type Settled,
 } from './record.ts'
-import { closeRequest, isIdle, ownedBy, type Routes, Run, route, setTimer, settle } from './run.ts'
+import { closeAnswered, closeRequest, isIdle, ownedBy, type Routes, Run, route, setTimer, settle } from './run.ts'
 import { withRunLife } from './run-life.ts'
 import { createStepLogic } from './step-logic.ts'
 import { arm, armAll, disarm, disarmAll, startClock, stopClock } from './timers.ts'
@@ -58,8 +58,8 @@ export interface WorkflowLogic {
  * ```
  *
  * What must always hold: an execution is open from when its event was routed until it settles, fails or the run ends;
- * it settles once; in `waiting` nothing is open; in `pausing` and `paused` nothing is routed, what comes is queued;
- * nothing is routed after the end.
+ * it settles once; in `waiting` nothing is open; in `pausing` and `paused` nothing is routed, what comes is queued, but
+ * a person is asked at once; nothing is routed after the end.
  */
 export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
   const routes = computeRoutes(config.steps)
@@ -93,7 +93,11 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
         const run = ownedBy(context.run, self)
         settle(run, settled)
         enqueue.assign({ run })
-        for (const each of settled.events) enqueue.raise(routable(each, settled.step))
+        for (const each of settled.events) {
+          const timer = closeAnswered(run, each)
+          if (timer !== undefined) enqueue(() => disarm(self, timer))
+          enqueue.raise(routable(each, settled.step))
+        }
         enqueue.raise({ type: 'blazen.check' })
       }),
       send: enqueueActions(({ context, event, self, enqueue }) => {
@@ -104,6 +108,8 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
         if (execution !== undefined) execution.sent++
         enqueue.assign({ run })
         if (sent.dueAt === undefined) {
+          const answered = closeAnswered(run, sent.event)
+          if (answered !== undefined) enqueue(() => disarm(self, answered))
           enqueue.raise(routable(sent.event, execution?.step))
         } else {
           const timer = setTimer(run, sent.dueAt, { event: sent.event })
@@ -128,6 +134,8 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
         run.timers.delete(timer.id)
         enqueue.assign({ run })
         const request = timer.requestId === undefined ? undefined : run.requests.get(timer.requestId)
+        const answered = timer.event === undefined ? undefined : closeAnswered(run, timer.event)
+        if (answered !== undefined) enqueue(() => disarm(self, answered))
         if (timer.event !== undefined) enqueue.raise(routable(timer.event, undefined))
         // The answer checks when it has been routed; before that, the run would look as if nothing were left.
         enqueue.raise(request === undefined ? { type: 'blazen.check' } : config.expire(request))
@@ -245,7 +253,6 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
         exit: 'stopClock',
         on: {
           ...on({ actions: 'keep' }),
-          [requestType]: { actions: 'keep' },
           [stopType]: { actions: 'keep' },
           'blazen.check': { guard: 'atRest', target: 'paused' },
           'blazen.resume': { target: 'running', actions: 'goOn' },
@@ -256,7 +263,7 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
         exit: 'armTimers',
         on: {
           ...on({ actions: 'keep' }),
-          [requestType]: { actions: 'keep' },
+          [requestType]: { actions: ['ask', 'disarmTimers'] },
           [stopType]: { actions: 'keep' },
           'blazen.pause': {},
           'blazen.sent': { actions: ['send', 'disarmTimers'] },

@@ -17,8 +17,9 @@ export function toBase(
   const spentMs = isAtWork && run.runningSince !== undefined ? at - run.runningSince : 0
   const timeLeftMs = data.timeLeftMs === undefined ? undefined : data.timeLeftMs - spentMs
   const blobs = new Blobs()
-  const snapshot = toSnapshot({ ...picture, data: { ...data, timeLeftMs } }, departing(run, blobs))
-  return { seq, body: JSON.stringify({ ...snapshot, at }), bytes: blobs.toBytes() }
+  const whence = departing(run, blobs)
+  const snapshot = toSnapshot({ ...picture, data: { ...data, timeLeftMs } }, whence)
+  return { seq, body: JSON.stringify({ ...snapshot, at, ...whence.plan }), bytes: blobs.toBytes() }
 }
 
 /** Characters and bytes. */
@@ -26,10 +27,27 @@ export function sizeOf(parts: readonly { readonly body: string; readonly bytes: 
   return parts.reduce((size, { body, bytes }) => size + body.length + (bytes?.length ?? 0), 0)
 }
 
+/** What is known of how a record is written. */
+type Write = (run: Run, blobs: Blobs) => Departing
+
 /** The first record of the run of `actor`, which has not started. */
-export function toStarted(actor: AnyActorRef, departing: (run: Run, blobs: Blobs) => Departing): StoredRecord {
+export function toStarted(actor: AnyActorRef, departing: Write): StoredRecord {
+  return toBaseRecord('started', actor, departing, 1)
+}
+
+/** The record with which the run of `actor`, which has not started, went over to a workflow that has changed. */
+export function toMigrated(actor: AnyActorRef, departing: Write, seq: number): StoredRecord {
+  return toBaseRecord('migrated', actor, departing, seq)
+}
+
+/** Whether a record is a base: the fold of what is behind it begins with it. */
+export function isBase({ kind }: StoredRecord): boolean {
+  return kind === 'started' || kind === 'migrated'
+}
+
+function toBaseRecord(kind: 'started' | 'migrated', actor: AnyActorRef, departing: Write, seq: number): StoredRecord {
   const { status, value, context } = actor.getSnapshot()
   const at = Math.round(now(clockOf(actor)))
-  const base = toBase({ status, value, data: toData(context.run) }, departing, context.run, 1, at)
-  return { ...base, at, kind: 'started' }
+  const base = toBase({ status, value, data: toData(context.run) }, departing, context.run, seq, at)
+  return { ...base, at, kind }
 }

@@ -1,6 +1,7 @@
 import { type AnyActorRef, createActor, type Snapshot } from 'xstate'
 import {
   type Answered,
+  type Clock,
   createWorkflowMachine,
   type Failed,
   fail,
@@ -11,6 +12,7 @@ import {
   requestType,
   responseType,
   stopType,
+  type WorkflowConfig,
   type WorkflowLogic,
   type WorkflowMachine,
 } from '../machines/index.ts'
@@ -23,6 +25,7 @@ import { type AnyEvent, checkEvent, InputResponseEvent } from './event.ts'
 import { toError } from './failure-error.ts'
 import { type Arrival, type Blueprint, checkAnswer, LiveRun, type OnInput, pausedRuns } from './live-run.ts'
 import { migrate, versionsInOrder } from './migration.ts'
+import { type Plan, toFoldedSteps, toPlan } from './plan.ts'
 import type { Schema } from './schema.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
 import { type Arrived, checkTop, fromSnapshot } from './snapshot-read.ts'
@@ -52,6 +55,10 @@ export interface Compiled {
   readonly fold: WorkflowLogic['fold']
   readonly blueprint: Blueprint
   readonly definition: WorkflowDefinition
+  /** How it routes. */
+  readonly plan: Plan
+  /** The same workflow as it routed when a base was written: only to fold, its steps are not called. */
+  readonly routedBy: (plan: Plan) => WorkflowLogic
   /** How values of a run are written down that is kept in a store: without its session. */
   readonly departing: (run: Run, blobs: Blobs) => Departing
 }
@@ -83,7 +90,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
     classes,
   }
   const { schemas } = blueprint
-  const { machine, fold } = createWorkflowMachine({
+  const config: WorkflowConfig = {
     name,
     version: options.version,
     steps,
@@ -125,12 +132,29 @@ export function compile(definition: WorkflowDefinition): Compiled {
     expire: (request) => expire(request, blueprint),
     admit: (run, event) => admit(run, event, schemas),
     toError: (failure, run) => toError(failure, run, blueprint),
-  })
+  }
+  const { machine, fold } = createWorkflowMachine(config)
+  const plan = toPlan(steps, config.idle)
   const departing = (run: Run, blobs: Blobs) => ({
     ...toDeparting(definition, blueprint, run.local instanceof LiveRun ? run.local : undefined),
-    ...{ session: new Map(), lostSession: [], blobs },
+    // A run that has not started has yet to be told what was lost.
+    ...(run.local instanceof LiveRun ? {} : { lostState: (run.local as Arrival).arrived?.lost.state ?? [] }),
+    ...{ session: new Map(), lostSession: [], blobs, plan },
   })
-  return { machine, fold, blueprint, definition, departing }
+  const routedBy = keepLast((plan: Plan) =>
+    createWorkflowMachine({ ...config, steps: toFoldedSteps(plan), idle: plan.idle ?? 'fail' }),
+  )
+  return { machine, fold, blueprint, definition, plan, routedBy, departing }
+}
+
+/** Runs recovered after a deployment mostly come from one version, so what was made for the last of them is made once. */
+function keepLast(make: (plan: Plan) => WorkflowLogic): (plan: Plan) => WorkflowLogic {
+  let last: { readonly text: string; readonly logic: WorkflowLogic } | undefined
+  return (plan) => {
+    const text = JSON.stringify(plan)
+    if (last?.text !== text) last = { text, logic: make(plan) }
+    return last.logic
+  }
 }
 
 /**
@@ -138,8 +162,8 @@ export function compile(definition: WorkflowDefinition): Compiled {
  *
  * @throws whatever the beginning of the run throws: XState keeps it, to tell it globally at the start.
  */
-export function createRun({ machine }: Pick<Compiled, 'machine'>, input: RunInput): AnyActorRef {
-  const actor = createActor(machine, { input: input as never })
+export function createRun({ machine }: Pick<Compiled, 'machine'>, input: RunInput, clock: Clock): AnyActorRef {
+  const actor = createActor(machine, { input: input as never, clock })
   const { status, error } = actor.getSnapshot()
   if (status === 'error') throw error
   return actor
@@ -187,13 +211,14 @@ export function readSnapshot(
   const { accepted, classes } = blueprint
   const { version, migrate: migrations = {} } = options
   const migrated = migrate(checkTop(snapshot), { name, version, migrations }, classes, blobs)
-  const picture = fromSnapshot(migrated, {
+  const arrived = fromSnapshot(migrated, {
     workflow: name,
     steps: new Set(steps.map((step) => step.name)),
     types: new Set([...accepted, requestType, stopType]),
     classes,
     blobs,
   })
+  const picture = awake(arrived, options.idle === 'wait')
   // Where there are objects, they have to be rebuilt first.
   const isWhole = ![...picture.data.state.values()].some((value) => value instanceof StateObject)
   if (options.state !== undefined && picture.status === 'active' && isWhole) {
@@ -201,6 +226,13 @@ export function readSnapshot(
   }
   const previous = pausedRuns.get(picture.data.id)
   return new ArrivedRun(picture, { onInput, signal, previous: previous?.isPausedIn(blueprint) ? previous : undefined })
+}
+
+/** What waits for nothing, as a migration may leave a run, looks whether there is anything left to do. */
+function awake(arrived: Arrived, mayIdle: boolean): Arrived {
+  const { open, requests } = arrived.data
+  const isWaiting = open.length === 0 && (requests.length > 0 || mayIdle)
+  return arrived.value === 'waiting' && !isWaiting ? { ...arrived, value: 'running' } : arrived
 }
 
 /** The snapshot of a run, under its pause policy. A run that is about to start has nothing live yet. */

@@ -1,5 +1,6 @@
 import type { AnyEventObject } from 'xstate'
 import type { Answered, InputRequest, Run } from '../machines/index.ts'
+import { isBase } from './base.ts'
 import type { Compiled } from './compile.ts'
 import { BlazenError } from './errors.ts'
 import { type AnyEvent, checkEvent } from './event.ts'
@@ -27,18 +28,23 @@ export interface ForkOptions {
  */
 export function forkAt(
   compiled: Compiled,
-  { base, records }: Reading,
+  { base: newest, records }: Reading,
   { at, edit }: ForkOptions,
   runId: string,
 ): Arrived {
   const record = records.find(({ seq }) => seq === at)
-  const from = records[0]?.seq ?? 0
-  if (record === undefined && base?.seq !== at) {
+  // What is before the first base that is left cannot be folded any more.
+  const from = Math.min(
+    records.find((each) => isBase(each))?.seq ?? Number.POSITIVE_INFINITY,
+    newest?.seq ?? Number.POSITIVE_INFINITY,
+  )
+  if ((record === undefined && newest?.seq !== at) || at < from) {
     throw new BlazenError(
       'fork',
-      `The run has no record ${at}: expected a number from ${base?.seq ?? from} to ${records.at(-1)?.seq ?? from}.`,
+      `The run cannot be forked at record ${at}: expected a number from ${from} to ${records.at(-1)?.seq ?? from}.`,
     )
   }
+  const base = newest !== undefined && newest.seq <= at ? newest : undefined
   const kept = records.filter(({ seq }) => seq <= at)
   if (edit === undefined) return named(readStoredRun(compiled, { base, records: kept }).picture, runId)
   if (record?.kind === 'started') return startedWith(compiled, kept, edit, runId)

@@ -36,10 +36,13 @@ export interface HistoryRecord {
   readonly response?: unknown
   /** The requests that the run waits for. */
   readonly requests?: readonly string[]
+  /** The version of the workflow that the run went over to when that had changed; `null` for none. */
+  readonly version?: string | null
 }
 
 interface Body {
   readonly context?: { readonly executions: readonly { readonly event: PersistedValue }[] }
+  readonly version?: string | null
   readonly event?: PersistedValue
   readonly events?: readonly PersistedValue[]
   readonly writes?: readonly (readonly [string, PersistedValue?])[]
@@ -53,7 +56,8 @@ export function toHistory({ seq, at, kind, body, bytes }: StoredRecord, classes:
   const decode = (value: PersistedValue) => read(revive(value, classes, `record ${seq}`, bytes))
   const {
     context,
-    event = context?.executions[0]?.event,
+    version,
+    event = kind === 'started' ? context?.executions[0]?.event : undefined,
     events,
     writes,
     response,
@@ -65,6 +69,7 @@ export function toHistory({ seq, at, kind, body, bytes }: StoredRecord, classes:
   return {
     ...{ seq, at, kind: kind as RecordKind },
     ...(context === undefined ? rest : {}),
+    ...(kind === 'migrated' ? { version: version ?? null } : {}),
     ...(event === undefined ? {} : { event: decode(event) as AnyEvent }),
     ...(events === undefined ? {} : { events: events.map((each) => decode(each) as AnyEvent) }),
     ...(writes === undefined ? {} : { writes: toWrites(writes, decode) }),

@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../machines/index.ts'
 import type { Compiled } from './compile.ts'
 import type { SendOptions } from './context.ts'
 import { type Duration, toMs } from './duration.ts'
@@ -35,17 +36,27 @@ export interface HostOptions {
   readonly pollMs?: Duration
   /** How many runs recovery brings into memory; those that only wait for somebody are not counted. @default 1000 */
   readonly maxRuns?: number
-  /** How long runs are kept after their end. For ever when left out. */
+  /**
+   * How long runs are kept after their end, and records of a run that goes on: older ones are dropped when a new base
+   * is written, from which forks are possible then. For ever when left out.
+   */
   readonly historyRetention?: Duration
   /** How long `close` waits for steps that run. @default '10s' */
   readonly graceMs?: Duration
   /** Told whenever the store fails, before it is tried again, and when a run cannot be recovered. */
   readonly onStoreError?: (error: unknown) => void
+  /**
+   * What the runs take their time from: delays, timeouts, retries, and the times in their records. Leases are on the
+   * store's clock, and the host's own intervals on the machine's. Tests give a virtual one.
+   *
+   * @default the machine's
+   */
+  readonly clock?: Clock
   /** Answers the input requests of all runs here, where neither the run nor the workflow has its own. */
   readonly onInput?: OnInput
 }
 
-export interface HostRunOptions extends Omit<RunOptions, 'history'> {
+export interface HostRunOptions extends Omit<RunOptions, 'history' | 'clock'> {
   /** With the same key, `run` gives the same run of the workflow: also after its end, also in another process. */
   readonly idempotencyKey?: string
 }
@@ -60,6 +71,7 @@ export class Host {
   readonly #keeper: Keeper
   readonly #pollMs: number
   readonly #graceMs: number
+  readonly #clock: Clock
   /** Runs that are being started, by id and by key. */
   readonly #starting = new Map<string, Promise<OwnedRun | RunInfo>>()
   readonly #stored: <Result>(fn: () => Promise<Result>) => Promise<Result>
@@ -69,8 +81,9 @@ export class Host {
 
   constructor(options: HostOptions) {
     const { store, workflows, recover = true, leaseMs = '30s', pollMs = '1s', graceMs = '10s' } = options
-    const { maxRuns = 1_000, historyRetention, onStoreError, onInput } = options
+    const { maxRuns = 1_000, historyRetention, onStoreError, onInput, clock = systemClock } = options
     this.#store = store
+    this.#clock = clock
     this.#pollMs = toMs(pollMs, 'createHost: pollMs')
     this.#graceMs = toMs(graceMs, 'createHost: graceMs')
     for (const workflow of workflows) {
@@ -85,24 +98,25 @@ export class Host {
     const retry = { onStoreError, isClosed: () => this.#isClosed }
     this.#commit = new GroupCommit(store, retry)
     this.#stored = (fn) => untilStored(retry, fn)
+    const retentionMs =
+      historyRetention === undefined
+        ? undefined
+        : toMs(historyRetention, 'createHost: historyRetention', Number.MAX_SAFE_INTEGER)
     const leaseTimeMs = toMs(leaseMs, 'createHost: leaseMs')
     const place = {
+      retentionMs,
       ...{ store, id: this.#id, leaseMs: leaseTimeMs, commit: this.#commit, onInput },
+      clock,
       stored: this.#stored,
       report: this.#report,
       lease: new Lease(leaseTimeMs, () => void this.#stored(() => this.#keeper.renew()).catch(() => {})),
     }
     this.#runs = new OwnedRuns({ ...place, onRoom: () => this.#keeper.onRoom() })
-    const retentionMs =
-      historyRetention === undefined
-        ? undefined
-        : toMs(historyRetention, 'createHost: historyRetention', Number.MAX_SAFE_INTEGER)
     this.#keeper = new Keeper(this.#runs, {
       ...place,
       pollMs: this.#pollMs,
       recover,
       maxRuns,
-      retentionMs,
       workflows: this.#workflows,
     })
     this.#keeper.start()
@@ -237,6 +251,7 @@ export class Host {
       {
         store: this.#store,
         pollMs: this.#pollMs,
+        clock: this.#clock,
         owned: (id) => this.#runs.get(id),
         take: (id) => this.#take(id),
         compiled: (name) => this.#compiled(name),

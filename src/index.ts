@@ -1,3 +1,4 @@
+export type { Clock } from '../machines/index.ts'
 export { BlazenState, type StateMeta } from './blazen-state.ts'
 export { type ClassCodec, classCodec, registerClass } from './class-codec.ts'
 export { CodecError, type CodecErrorCode } from './codec-error.ts'

@@ -1,3 +1,4 @@
+import { type Clock, now } from '../machines/index.ts'
 import type { Compiled } from './compile.ts'
 import { RunOwnershipLostError } from './errors.ts'
 import type { Lease } from './lease.ts'
@@ -12,6 +13,7 @@ export interface KeeperPlace {
   readonly leaseMs: number
   readonly lease: Lease
   readonly pollMs: number
+  readonly clock: Clock
   readonly recover: boolean
   readonly maxRuns: number
   /** How long runs are kept after their end; `undefined` for ever. */
@@ -28,7 +30,10 @@ const recoveredAtOnce = 4
 const inboxesAtOnce = 20
 const retentionPollMs = 60_000
 
-/** Looks after the runs of a host from time to time: claims, leases, letters, retention. */
+/**
+ * Looks after the runs of a host from time to time: claims, leases, letters, retention. That is what goes on between
+ * processes and their store, whatever the time is in the runs; so it is not on their clock.
+ */
 export class Keeper {
   readonly #runs: OwnedRuns
   readonly #place: KeeperPlace
@@ -126,7 +131,7 @@ export class Keeper {
         for (let info = left.shift(); info !== undefined; info = left.shift()) await this.#recover(info)
       }
       await Promise.all(Array.from({ length: recoveredAtOnce }, recoverNext))
-      this.#runs.park(Date.now())
+      this.#runs.park()
       if (claimed.length < limit) return
     }
   }
@@ -147,9 +152,7 @@ export class Keeper {
   }
 
   async #poll(): Promise<void> {
-    const now = Date.now()
-    this.#runs.park(now)
-    this.#runs.wake(now)
+    this.#runs.park()
     this.#claim()
     const { ids } = this.#runs
     for (let left = Math.min(inboxesAtOnce, ids.length); left > 0; left--) {
@@ -177,10 +180,10 @@ export class Keeper {
   }
 
   async #forget(retentionMs: number): Promise<void> {
-    const { store, workflows } = this.#place
+    const { store, workflows, clock } = this.#place
     for (const workflow of workflows.keys()) {
       for (;;) {
-        const filter = { workflow, status: endedStatuses, updatedBefore: Date.now() - retentionMs }
+        const filter = { workflow, status: endedStatuses, updatedBefore: now(clock) - retentionMs }
         const { runs } = await store.list(filter)
         for (const { runId } of runs) await store.delete(runId)
         if (runs.length === 0 || this.#isStopped) break

@@ -79,7 +79,10 @@ export class LiveRun {
     if (arrived === undefined) return
     for (const { key, value, step, at } of arrived.session) this.session.put(key, { value, step, at })
     this.session.lose(arrived.lost.session)
-    for (const entry of arrived.lost.state) this.#lostState.set(entry.key, entry)
+    for (const entry of arrived.lost.state) {
+      this.#lostState.set(entry.key, entry)
+      run.state.lose(entry.key)
+    }
     if (previous !== undefined) this.#takeOver(previous)
   }
 
@@ -106,14 +109,14 @@ export class LiveRun {
     return this.blueprint.name
   }
 
-  /** Live values of state that were left out of the snapshot that the run came from, and not set again. */
+  /** Live values of state that were left out of the snapshot that the run came from, and not written again. */
   get lostState(): readonly LostEntry[] {
-    return [...this.#lostState.values()].filter(({ key }) => !this.run.state.has(key))
+    return [...this.#lostState.values()].filter(({ key }) => this.run.state.isLostWhenCommitted(key))
   }
 
   /** Whether the value of a key of state was left out of the snapshot that the run came from. */
   lostStateAt(key: string): LostEntry | undefined {
-    return this.#lostState.size === 0 || this.run.state.has(key) ? undefined : this.#lostState.get(key)
+    return this.#lostState.size > 0 && this.run.state.isLost(key) ? this.#lostState.get(key) : undefined
   }
 
   now(): number {

@@ -1,6 +1,6 @@
 import { type AnyActorRef, createActor } from 'xstate'
-import type { Journal, Run } from '../machines/index.ts'
-import { toStarted } from './base.ts'
+import { type Clock, type Journal, now, type Run } from '../machines/index.ts'
+import { sizeOf, toMigrated, toStarted } from './base.ts'
 import { ArrivedRun, type Compiled, createRun, RunInput } from './compile.ts'
 import { RunOwnershipLostError } from './errors.ts'
 import type { AnyEvent } from './event.ts'
@@ -9,6 +9,7 @@ import { WorkflowHandler } from './handler.ts'
 import { Inbox } from './inbox.ts'
 import type { Lease } from './lease.ts'
 import { LiveRun, type OnInput } from './live-run.ts'
+import { lastBefore } from './retention.ts'
 import { RunJournal } from './run-journal.ts'
 import type { Arrived } from './snapshot-read.ts'
 import type { Base, Owner, RunInfo, Store, StoredRecord, StoredRun } from './store.ts'
@@ -20,9 +21,12 @@ export interface OwningPlace {
   /** The owner's id. */
   readonly id: string
   readonly leaseMs: number
+  readonly clock: Clock
   readonly commit: GroupCommit
   readonly lease: Lease
   readonly onInput: OnInput | undefined
+  /** How long records are kept that a base covers; `undefined` for as long as their run. */
+  readonly retentionMs: number | undefined
   /** Does it again until the store does it. */
   readonly stored: <Result>(fn: () => Promise<Result>) => Promise<Result>
   /** Something failed that nobody waits for. */
@@ -47,8 +51,8 @@ export interface OwnedRun {
 interface ParkedRun {
   readonly info: RunInfo
   readonly compiled: Compiled
-  /** When it has to be back by itself, in milliseconds since the epoch. */
-  readonly dueAt: number
+  /** Brings it back when it is due. */
+  readonly timer: unknown
 }
 
 /** What a run begins with. */
@@ -103,7 +107,7 @@ export class OwnedRuns {
     const owner = { id: this.#place.id, epoch: 1, leaseMs: this.#place.leaseMs }
     const journal = this.#createJournal(runId, compiled, owner)
     const input = new RunInput(runId, event, timeoutMs, onInput ?? this.#onInput(compiled), signal, journal)
-    const actor = createRun(compiled, input)
+    const actor = createRun(compiled, input, this.#place.clock)
     return this.#createStored(compiled, actor, owner, journal, start.idempotencyKey)
   }
 
@@ -112,7 +116,7 @@ export class OwnedRuns {
     const owner = { id: this.#place.id, epoch: 1, leaseMs: this.#place.leaseMs }
     const journal = this.#createJournal(picture.data.id, compiled, owner)
     const arrived = new ArrivedRun(picture, { onInput: this.#onInput(compiled), journal })
-    const actor = createActor(compiled.machine, { snapshot: arrived as never })
+    const actor = createActor(compiled.machine, { snapshot: arrived as never, clock: this.#place.clock })
     return this.#createStored(compiled, actor, owner, journal, null)
   }
 
@@ -151,11 +155,16 @@ export class OwnedRuns {
     const { runId, epoch } = info
     const stored = await this.#load(info)
     const owner = { id: this.#place.id, epoch, leaseMs: this.#place.leaseMs }
-    const { picture, sizes } = readStoredRun(compiled, stored)
+    const { picture, sizes, isMigrated } = readStoredRun(compiled, stored)
     const journal = this.#createJournal(runId, compiled, owner)
     const arrived = new ArrivedRun(picture, { onInput: this.#onInput(compiled), journal })
-    const actor = createActor(compiled.machine, { snapshot: arrived as never })
-    journal.attach(actor, stored.info.seq, stored.info.status, sizes)
+    const actor = createActor(compiled.machine, { snapshot: arrived as never, clock: this.#place.clock })
+    if (isMigrated && picture.status === 'active') {
+      const base = await this.#migrate(compiled, actor, owner, stored.info)
+      journal.attach(actor, base.seq, stored.info.status, { behindBase: 0, base: sizeOf([base]) })
+    } else {
+      journal.attach(actor, stored.info.seq, stored.info.status, sizes)
+    }
     const run = this.#begin(compiled, actor, owner, journal)
     journal.catchUp()
     void run.inbox.read()
@@ -185,23 +194,53 @@ export class OwnedRuns {
     }
   }
 
+  /**
+   * Writes down that the run has gone over to the workflow as it is, before anything of it happens there: what is behind
+   * that record is folded with the routes that are in it. The version that `list` tells stays that of the start.
+   */
+  async #migrate(
+    { departing }: Compiled,
+    actor: AnyActorRef,
+    owner: Owner,
+    { runId, seq, status }: RunInfo,
+  ): Promise<StoredRecord> {
+    const record = toMigrated(actor, departing, seq + 1)
+    const append = { runId, owner, expectedSeq: seq, records: [record], status, taken: [] }
+    const [verdict] = await this.#place.stored(() => this.#place.store.append([append]))
+    if (verdict !== 'appended') throw new RunOwnershipLostError(runId)
+    return record
+  }
+
   /** Takes out of memory what only waits for somebody, and whose handler nobody has. */
-  park(now: number): void {
+  park(): void {
+    const at = now(this.#place.clock)
     for (const run of this.#runs.values()) {
       const { runId, compiled, owner, handler, journal } = run
       const { run: data }: { run: Run } = handler.actor.getSnapshot().context
       const isQuiet = handler.status === 'waiting' && journal.isWritten && !run.inbox.isBusy && !data.inline
       if (run.held || !isQuiet || LiveRun.of(data).session.entries.size > 0) continue
       const dueAt = Math.min(...[...data.timers.values()].map((timer) => timer.dueAt))
-      if (dueAt <= now) continue
-      this.#parked.set(runId, { info: journal.toInfo(compiled.definition.name, owner), compiled, dueAt })
+      if (dueAt <= at) continue
+      const info = journal.toInfo(compiled.definition.name, owner)
+      this.#parked.set(runId, { info, compiled, timer: this.#wakeAfter(dueAt - at, runId) })
       journal.lose(new RunOwnershipLostError(runId))
     }
   }
 
-  /** Brings back what is due. */
-  wake(now: number): void {
-    for (const parked of this.#parked.values()) if (parked.dueAt <= now) void this.#revive(parked)
+  /** Brings back a parked run when it is due; sooner where that is further off than JavaScript can count. */
+  #wakeAfter(ms: number, runId: string): unknown {
+    if (ms === Number.POSITIVE_INFINITY) return undefined
+    const { clock } = this.#place
+    const timer = clock.setTimeout(() => this.get(runId), Math.min(ms, 2 ** 31 - 1))
+    // No reason for the process to live on.
+    ;(timer as { unref?(): void }).unref?.()
+    return timer
+  }
+
+  #unpark(runId: string): void {
+    const timer = this.#parked.get(runId)?.timer
+    if (timer !== undefined) this.#place.clock.clearTimeout(timer)
+    this.#parked.delete(runId)
   }
 
   /** Something may be in the inbox of a run. */
@@ -224,14 +263,14 @@ export class OwnedRuns {
 
   /** A run is not this process's any more. */
   lose(runId: string): void {
-    this.#parked.delete(runId)
+    this.#unpark(runId)
     this.#arriving.delete(runId)
     this.#runs.get(runId)?.journal.lose(new RunOwnershipLostError(runId))
   }
 
   #revive(parked: ParkedRun): Promise<OwnedRun | undefined> {
     const { runId } = parked.info
-    this.#parked.delete(runId)
+    this.#unpark(runId)
     this.#arriving.set(runId, parked.info)
     const reviving = this.recover(parked.info, parked.compiled)
       .catch((error) => this.#place.report(error))
@@ -263,7 +302,12 @@ export class OwnedRuns {
   }
 
   #createJournal(runId: string, { departing }: Compiled, owner: Owner): RunJournal & Journal {
-    const { store, commit, lease, report, onRoom } = this.#place
+    const { store, commit, lease, report, onRoom, retentionMs } = this.#place
+    const keep = async (base: Base): Promise<void> => {
+      const dropTo = retentionMs === undefined ? 0 : await lastBefore(store, runId, base.seq, Date.now() - retentionMs)
+      await store.compact(runId, owner, base, dropTo)
+    }
+    let keeping: Promise<void> = Promise.resolve()
     const leave = () => {
       // Another copy of the run may be here by now.
       if (this.#runs.get(runId)?.journal !== journal) return
@@ -272,7 +316,9 @@ export class OwnedRuns {
     }
     const journal: RunJournal = new RunJournal({
       ...{ owner, commit, lease, departing },
-      keepBase: (base: Base) => void store.compact(runId, owner, base, 0).catch(report),
+      keepBase: (base: Base) => {
+        keeping = keeping.then(() => keep(base)).catch(report)
+      },
       records: () => allRecords(store, runId),
       onAsked: () => void this.#runs.get(runId)?.inbox.read(),
       onEnd: leave,

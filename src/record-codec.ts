@@ -21,8 +21,8 @@ export interface RecordBody {
   readonly body: object
 }
 
-/** The kinds of records: facts, which are folded, and notes, which only tell. */
-export type RecordKind = 'started' | FactKind | 'waiting' | 'paused' | 'completed'
+/** The kinds of records: bases, where folds begin, facts, which are folded, and notes, which only tell. */
+export type RecordKind = 'started' | 'migrated' | FactKind | 'waiting' | 'paused' | 'completed'
 
 type FactKind =
   | 'event'
@@ -161,6 +161,7 @@ export function decodeFact(kind: string, body: string, arriving: Arriving, where
     case 'event':
       return part.part('event').event()
     case 'started':
+    case 'migrated':
     case 'waiting':
     case 'paused':
     case 'completed':

@@ -1,5 +1,5 @@
 import { type AnyActorRef, createActor } from 'xstate'
-import { fail } from '../machines/index.ts'
+import { type Clock, fail, now } from '../machines/index.ts'
 import { ArrivedRun, type Compiled } from './compile.ts'
 import type { SendOptions } from './context.ts'
 import { toMs } from './duration.ts'
@@ -20,6 +20,8 @@ import { type ReadRun, readStoredRun } from './stored-run.ts'
 export interface HandlePlace {
   readonly store: Store
   readonly pollMs: number
+  /** The clock of the runs. */
+  readonly clock: Clock
   /** The run, if it is in this process. */
   readonly owned: (runId: string) => Promise<OwnedRun | undefined>
   /** The run, if nobody has it, or this process: taken over. */
@@ -110,8 +112,8 @@ export class RunHandle<Result = unknown> {
     await this.#alive()
     const { accepted } = this.#compiled.blueprint
     if (!accepted.includes(event.type)) throw new UnhandledEventError(event, undefined, accepted)
-    const dueAt =
-      delay === undefined ? undefined : Date.now() + toMs(delay, 'sendEvent: delay', Number.MAX_SAFE_INTEGER)
+    const delayMs = delay === undefined ? undefined : toMs(delay, 'sendEvent: delay', Number.MAX_SAFE_INTEGER)
+    const dueAt = delayMs === undefined ? undefined : now(this.#place.clock) + delayMs
     await this.#post({ kind: 'event', event, dueAt })
   }
 
@@ -150,7 +152,7 @@ export class RunHandle<Result = unknown> {
   }
 
   async #post(message: Message): Promise<void> {
-    const letter = toLetter(message, Date.now(), this.#compiled.blueprint.classes)
+    const letter = toLetter(message, Math.round(now(this.#place.clock)), this.#compiled.blueprint.classes)
     if (!(await this.#place.store.post(this.runId, letter))) throw noRun(this.runId)
   }
 

@@ -5,6 +5,7 @@ import { SessionNotSerializableError } from './errors.ts'
 import type { AnyEvent } from './event.ts'
 import { storeFailure } from './failure.ts'
 import { originOf } from './origin.ts'
+import type { Plan } from './plan.ts'
 import type { LostEntry, SessionEntry, SessionPausePolicy } from './session.ts'
 import type { PersistedEntry, PersistedFailure, PersistedTimer, SnapshotContext, WorkflowSnapshot } from './snapshot.ts'
 import { describeEntry } from './state-key.ts'
@@ -21,6 +22,8 @@ export interface Departing {
   readonly lostState: readonly LostEntry[]
   /** Takes bytes as they are; without it they become text. */
   readonly blobs?: Blobs
+  /** What a base says of how its workflow routes. */
+  readonly plan?: Plan
   /** Called once a run, with what was dropped. */
   readonly onDrop: (dropped: readonly string[]) => void
 }
