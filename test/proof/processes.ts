@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'tsup'
+import { onTestFinished } from 'vitest'
 import type { Work } from './worker.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -45,6 +46,8 @@ export async function buildWorker(): Promise<string> {
 /** Starts a process that has everything loaded, and waits until it is to begin. */
 export async function startWorker(file: string, work: Work): Promise<Worker> {
   const child = spawn(process.execPath, [file, JSON.stringify(work)], { stdio: ['pipe', 'pipe', 'pipe'] })
+  // A test that fails leaves nothing behind.
+  onTestFinished(() => void child.kill('SIGKILL'))
   let [output, errors] = ['', '']
   child.stdout.on('data', (text) => {
     output += text
