@@ -93,7 +93,7 @@ export class Activity {
     this.#startQueued()
   }
 
-  /** The run has been prepared: what waited for that starts. */
+  /** The run has been prepared, or is this process's for certain again: what waited for that starts. */
   wake(): void {
     this.#startQueued()
   }
@@ -131,7 +131,7 @@ export class Activity {
 
   #hasPlace(): boolean {
     const isOpen = !this.#yielding && !this.#held && !this.#stopped && !this.run.preparing && !this.run.halted
-    return isOpen && this.running.size < this.step.concurrency
+    return isOpen && this.running.size < this.step.concurrency && this.run.journal?.isSure !== false
   }
 
   /** Begins the next attempt of an execution, now or when it is due; it has its place from here on. */
@@ -150,6 +150,12 @@ export class Activity {
   #call(attempt: Attempt): void {
     const { step } = this
     if (this.run.halted) return
+    if (this.run.journal?.isSure === false) {
+      attempt.waiting = true
+      this.#leave(attempt)
+      this.#putBack([attempt.execution])
+      return
+    }
     attempt.waiting = false
     this.run.active++
     if (this.run.journal !== undefined) attempt.startedAt = now(clockOf(this.scope))

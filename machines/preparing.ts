@@ -17,15 +17,20 @@ export function prepare(self: AnyActorRef, run: Run, config: Pick<WorkflowConfig
   preparing.then(
     () => {
       run.preparing = false
-      const { status, children } = self.getSnapshot()
-      if (status !== 'active') return
-      for (const child of Object.values<AnyActorRef>(children)) relay({ self, system: self.system }, child, prepared)
+      if (self.getSnapshot().status !== 'active') return
+      wakeSteps(self)
       if (run.open.size === 0) self.send({ type: 'blazen.check' })
     },
     (error) => {
       if (self.getSnapshot().status === 'active') self.send(fail({ kind: 'error', error }))
     },
   )
+}
+
+/** Has the steps of a run look again whether they may begin what waits. */
+export function wakeSteps(self: AnyActorRef): void {
+  const { children } = self.getSnapshot()
+  for (const child of Object.values<AnyActorRef>(children)) relay({ self, system: self.system }, child, prepared)
 }
 
 const prepared = { type: 'blazen.prepared' }

@@ -10,6 +10,7 @@ import { GroupCommit } from './group-commit.ts'
 import { abortOn, type WorkflowHandler } from './handler.ts'
 import type { HistoryRecord } from './history.ts'
 import { Keeper } from './keeper.ts'
+import { Lease } from './lease.ts'
 import type { OnInput } from './live-run.ts'
 import { allRecords, type OwnedRun, OwnedRuns } from './owned-runs.ts'
 import { RemoteHandler } from './remote-handler.ts'
@@ -106,12 +107,14 @@ export class Host {
       historyRetention === undefined
         ? undefined
         : toMs(historyRetention, 'createHost: historyRetention', Number.MAX_SAFE_INTEGER)
+    const leaseTimeMs = toMs(leaseMs, 'createHost: leaseMs')
     const place = {
       retentionMs,
-      ...{ store, id: this.#id, leaseMs: toMs(leaseMs, 'createHost: leaseMs'), commit: this.#commit, onInput },
+      ...{ store, id: this.#id, leaseMs: leaseTimeMs, commit: this.#commit, onInput },
       clock,
       stored: this.#stored,
       report: this.#report,
+      lease: new Lease(leaseTimeMs, () => void this.#stored(() => this.#keeper.renew()).catch(() => {})),
     }
     this.#runs = new OwnedRuns({ ...place, onRoom: () => this.#keeper.onRoom() })
     this.#keeper = new Keeper(this.#runs, {

@@ -7,11 +7,12 @@ import type { AnyEvent } from './event.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { WorkflowHandler } from './handler.ts'
 import { Inbox } from './inbox.ts'
+import type { Lease } from './lease.ts'
 import { LiveRun, type OnInput } from './live-run.ts'
 import { lastBefore } from './retention.ts'
 import { RunJournal } from './run-journal.ts'
 import type { Arrived } from './snapshot-read.ts'
-import type { Base, Owner, RunInfo, Store, StoredRecord } from './store.ts'
+import type { Base, Owner, RunInfo, Store, StoredRecord, StoredRun } from './store.ts'
 import { readStoredRun } from './stored-run.ts'
 
 /** What the runs of a host need of it. */
@@ -22,6 +23,7 @@ export interface OwningPlace {
   readonly leaseMs: number
   readonly clock: Clock
   readonly commit: GroupCommit
+  readonly lease: Lease
   readonly onInput: OnInput | undefined
   /** How long records are kept that a base covers; `undefined` for as long as their run. */
   readonly retentionMs: number | undefined
@@ -68,6 +70,8 @@ export class OwnedRuns {
   readonly #place: OwningPlace
   readonly #runs = new Map<string, OwnedRun>()
   readonly #parked = new Map<string, ParkedRun>()
+  /** Those that are being read. */
+  readonly #arriving = new Map<string, RunInfo>()
   readonly #reviving = new Map<string, Promise<OwnedRun | undefined>>()
   readonly #watchers = new Set<(actor: AnyActorRef) => void>()
 
@@ -81,7 +85,7 @@ export class OwnedRuns {
   }
 
   get ids(): readonly string[] {
-    return [...this.#runs.keys(), ...this.#parked.keys()]
+    return [...this.#runs.keys(), ...this.#parked.keys(), ...this.#arriving.keys()]
   }
 
   get inMemory(): Iterable<OwnedRun> {
@@ -110,7 +114,7 @@ export class OwnedRuns {
     const { runId, event, timeoutMs, onInput, signal } = start
     const owner = { id: this.#place.id, epoch: 1, leaseMs: this.#place.leaseMs }
     const journal = this.#createJournal(runId, compiled, owner)
-    const input = new RunInput(runId, event, timeoutMs, onInput ?? this.#place.onInput, signal, journal)
+    const input = new RunInput(runId, event, timeoutMs, onInput ?? this.#onInput(compiled), signal, journal)
     const actor = createRun(compiled, input, this.#place.clock)
     return this.#createStored(compiled, actor, owner, journal, start.idempotencyKey)
   }
@@ -119,7 +123,7 @@ export class OwnedRuns {
   async createFrom(compiled: Compiled, picture: Arrived): Promise<OwnedRun | RunInfo> {
     const owner = { id: this.#place.id, epoch: 1, leaseMs: this.#place.leaseMs }
     const journal = this.#createJournal(picture.data.id, compiled, owner)
-    const arrived = new ArrivedRun(picture, { onInput: this.#place.onInput, journal })
+    const arrived = new ArrivedRun(picture, { onInput: this.#onInput(compiled), journal })
     const actor = createActor(compiled.machine, { snapshot: arrived as never, clock: this.#place.clock })
     return this.#createStored(compiled, actor, owner, journal, null)
   }
@@ -136,29 +140,32 @@ export class OwnedRuns {
     const { id: runId }: Run = actor.getSnapshot().context.run
     const version = options.version ?? null
     const records = [started]
+    const since = Date.now()
     let tries = 0
     const { created, info } = await this.#place.stored(() => {
       tries++
       return this.#place.store.create({ runId, workflow, version, idempotencyKey, status: 'running', records }, owner)
     })
     // Where only the answer was lost, it is there, and ours.
-    const isOurs = created || (tries > 1 && info.runId === runId && info.owner === owner.id && info.seq === 1)
+    const isOurs =
+      created || (tries > 1 && info.runId === runId && info.owner === owner.id && info.epoch === owner.epoch)
     if (!isOurs) return info
+    this.expect(info, since)
     journal.attach(actor, 1, 'running', { behindBase: 0, base: started.body.length })
     const run = this.#begin(compiled, actor, owner, journal)
+    this.#arriving.delete(runId)
     journal.catchUp()
     return run
   }
 
-  /** Goes on with a run that was claimed. */
+  /** Goes on with a run that was claimed, and is expected. */
   async recover(info: RunInfo, compiled: Compiled): Promise<OwnedRun> {
     const { runId, epoch } = info
-    const stored = await this.#place.stored(() => this.#place.store.load(runId))
-    if (stored === undefined) throw new RunOwnershipLostError(runId)
+    const stored = await this.#load(info)
     const owner = { id: this.#place.id, epoch, leaseMs: this.#place.leaseMs }
     const { picture, sizes, isMigrated } = readStoredRun(compiled, stored)
     const journal = this.#createJournal(runId, compiled, owner)
-    const arrived = new ArrivedRun(picture, { onInput: this.#place.onInput, journal })
+    const arrived = new ArrivedRun(picture, { onInput: this.#onInput(compiled), journal })
     const actor = createActor(compiled.machine, { snapshot: arrived as never, clock: this.#place.clock })
     if (isMigrated && picture.status === 'active') {
       const base = await this.#migrate(compiled, actor, owner, stored.info)
@@ -170,6 +177,29 @@ export class OwnedRuns {
     journal.catchUp()
     void run.inbox.read()
     return run
+  }
+
+  /**
+   * A run is to be here soon: from now on it is renewed with the others.
+   *
+   * @param since when the store was asked for it.
+   */
+  expect(info: RunInfo, since: number): void {
+    this.lose(info.runId)
+    this.#arriving.set(info.runId, info)
+    this.#place.lease.obtained(since)
+  }
+
+  async #load(info: RunInfo): Promise<StoredRun> {
+    const { runId } = info
+    try {
+      const stored = await this.#place.stored(() => this.#place.store.load(runId))
+      const isOurs = this.#arriving.get(runId) === info
+      if (stored === undefined || !isOurs) throw new RunOwnershipLostError(runId)
+      return stored
+    } finally {
+      if (this.#arriving.get(runId) === info) this.#arriving.delete(runId)
+    }
   }
 
   /**
@@ -242,12 +272,14 @@ export class OwnedRuns {
   /** A run is not this process's any more. */
   lose(runId: string): void {
     this.#unpark(runId)
+    this.#arriving.delete(runId)
     this.#runs.get(runId)?.journal.lose(new RunOwnershipLostError(runId))
   }
 
   #revive(parked: ParkedRun): Promise<OwnedRun | undefined> {
     const { runId } = parked.info
     this.#unpark(runId)
+    this.#arriving.set(runId, parked.info)
     const reviving = this.recover(parked.info, parked.compiled)
       .catch((error) => this.#place.report(error))
       .then((run) => run ?? undefined)
@@ -274,18 +306,25 @@ export class OwnedRuns {
     return run
   }
 
+  #onInput({ definition }: Compiled): OnInput | undefined {
+    return definition.options.onInput ?? this.#place.onInput
+  }
+
   #createJournal(runId: string, { departing }: Compiled, owner: Owner): RunJournal & Journal {
-    const { store, commit, report, onRoom, retentionMs } = this.#place
+    const { store, commit, lease, report, onRoom, retentionMs } = this.#place
     const keep = async (base: Base): Promise<void> => {
       const dropTo = retentionMs === undefined ? 0 : await lastBefore(store, runId, base.seq, Date.now() - retentionMs)
       await store.compact(runId, owner, base, dropTo)
     }
     let keeping: Promise<void> = Promise.resolve()
     const leave = () => {
-      if (this.#runs.delete(runId)) onRoom()
+      // Another copy of the run may be here by now.
+      if (this.#runs.get(runId)?.journal !== journal) return
+      this.#runs.delete(runId)
+      onRoom()
     }
-    return new RunJournal({
-      ...{ owner, commit, departing },
+    const journal: RunJournal = new RunJournal({
+      ...{ owner, commit, lease, departing },
       keepBase: (base: Base) => {
         keeping = keeping.then(() => keep(base)).catch(report)
       },
@@ -294,6 +333,7 @@ export class OwnedRuns {
       onEnd: leave,
       onLost: leave,
     })
+    return journal
   }
 }
 

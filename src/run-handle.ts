@@ -4,7 +4,7 @@ import { ArrivedRun, type Compiled } from './compile.ts'
 import type { SendOptions } from './context.ts'
 import { toMs } from './duration.ts'
 import { BlazenError, InputRequestError, RunFinishedError, UnhandledEventError } from './errors.ts'
-import type { AnyEvent, InputRequestEvent } from './event.ts'
+import { type AnyEvent, type InputRequestEvent, InputResponseEvent } from './event.ts'
 import { type RunStatus, WorkflowHandler } from './handler.ts'
 import { type HistoryRecord, toHistory } from './history.ts'
 import { wasAnswered } from './inbox.ts'
@@ -104,10 +104,14 @@ export class RunHandle<Result = unknown> {
   async sendEvent(event: AnyEvent, options: SendOptions = {}): Promise<void> {
     const owned = await this.#place.owned(this.runId)
     if (owned !== undefined) return owned.handler.sendEvent(event, options)
+    const { delay } = options
+    if (InputResponseEvent.is(event)) {
+      if (delay === undefined) return this.respondToInput(event.requestId, event.response)
+      throw new InputRequestError('An answer cannot be delayed: give it when it is due.', event.requestId)
+    }
     await this.#alive()
     const { accepted } = this.#compiled.blueprint
     if (!accepted.includes(event.type)) throw new UnhandledEventError(event, undefined, accepted)
-    const { delay } = options
     const delayMs = delay === undefined ? undefined : toMs(delay, 'sendEvent: delay', Number.MAX_SAFE_INTEGER)
     const dueAt = delayMs === undefined ? undefined : now(this.#place.clock) + delayMs
     await this.#post({ kind: 'event', event, dueAt })
@@ -193,6 +197,7 @@ export class RunHandle<Result = unknown> {
 const nowhere: Omit<JournalPlace, 'records'> = {
   owner: { id: '', epoch: 0, leaseMs: 0 },
   commit: { add: () => {} },
+  lease: undefined,
   departing: () => {
     throw new TypeError('Nothing is written of a run that is only looked at.')
   },

@@ -1,9 +1,10 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate'
-import { type Answered, clockOf, fail, type Journal, now, type Run, toData } from '../machines/index.ts'
+import { type Answered, clockOf, fail, type Journal, now, type Run, toData, wakeSteps } from '../machines/index.ts'
 import { sizeOf, toBase } from './base.ts'
 import { Blobs } from './codec.ts'
 import { InputRequestError, RunFinishedError, RunOwnershipLostError, StoreError } from './errors.ts'
 import type { Writing } from './group-commit.ts'
+import type { Lease } from './lease.ts'
 import { computeStatus, encodeFact, isFromOutside, type RecordBody } from './record-codec.ts'
 import { type Departing, Packer } from './snapshot-write.ts'
 import type { Base, Owner, RunInfo, StoredRecord } from './store.ts'
@@ -13,6 +14,8 @@ import { endedStatuses } from './store-rules.ts'
 export interface JournalPlace {
   readonly owner: Owner
   readonly commit: { add(writing: Writing): void }
+  /** `undefined` where nobody else can have the run. */
+  readonly lease: Lease | undefined
   /** How to write down values of this run, and where to put the bytes. */
   readonly departing: (run: Run, blobs: Blobs) => Departing
   /** Keeps a new base; `undefined` where none is wanted. */
@@ -87,6 +90,15 @@ export class RunJournal implements Journal {
     return this.#inFlight > 0
   }
 
+  get isSure(): boolean {
+    return this.#place.lease?.isSure ?? true
+  }
+
+  /** The run is its owner's for certain again. */
+  wake(): void {
+    if (this.#actor?.getSnapshot().status === 'active') wakeSteps(this.#actor)
+  }
+
   /** The run as its store has it, or will have it when all is written that was handed in. */
   toInfo(workflow: string, { id: owner, epoch }: Owner): RunInfo {
     const { id: runId } = this.#run
@@ -138,7 +150,10 @@ export class RunJournal implements Journal {
       const isAwaited = this.#waiting.has(sent)
       this.#reject(sent, error)
       // What somebody outside can mend is no failure of the run.
-      if (isAwaited && isFromOutside(fact)) return
+      if (isAwaited && isFromOutside(fact)) {
+        if (taken.length > 0) this.#write(undefined, this.#status, taken, () => {})
+        return
+      }
       kept = fail({ kind: 'error', error })
       record = this.#encode(kept, blobs)
     }
@@ -206,6 +221,7 @@ export class RunJournal implements Journal {
       records,
       status,
       taken,
+      isLost: () => this.#lost !== undefined,
       onWritten: () => {
         this.#unwritten--
         if (this.#lost === undefined) onWritten(expectedSeq + records.length)
