@@ -4,9 +4,12 @@ export default defineConfig({
   entry: {
     index: 'src/index.ts',
     machines: 'machines/index.ts',
+    inspect: 'src/inspect/index.ts',
     sqlite: 'src/sqlite/index.ts',
     postgres: 'src/postgres/index.ts',
     testing: 'src/testing/index.ts',
+    cli: 'src/cli/main.ts',
+    react: 'src/react/index.ts',
   },
   format: 'esm',
   target: 'es2022',

@@ -8,13 +8,15 @@ export default defineConfig({
     alias: [
       { find: /^blazen-xstate$/, replacement: at('./src/index.ts') },
       { find: /^blazen-xstate\/machines$/, replacement: at('./machines/index.ts') },
+      { find: /^blazen-xstate\/inspect$/, replacement: at('./src/inspect/index.ts') },
       { find: /^blazen-xstate\/sqlite$/, replacement: at('./src/sqlite/index.ts') },
       { find: /^blazen-xstate\/postgres$/, replacement: at('./src/postgres/index.ts') },
       { find: /^blazen-xstate\/testing$/, replacement: at('./src/testing/index.ts') },
+      { find: /^blazen-xstate\/react$/, replacement: at('./src/react/index.ts') },
     ],
   },
   test: {
-    include: ['test/**/*.test.ts'],
-    typecheck: { enabled: true, include: ['test/**/*.test-d.ts'] },
+    include: ['test/**/*.test.{ts,tsx}'],
+    typecheck: { enabled: true, include: ['test/**/*.test-d.{ts,tsx}'] },
   },
 })

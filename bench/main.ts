@@ -2,11 +2,13 @@ import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { measureColdStart } from './cold-start.ts'
 import { measureContext, toContextMarkdown } from './context.ts'
+import { measureDurable } from './durable.ts'
+import { toDurableMarkdown } from './durable-report.ts'
 import { measureScenario, type Row, type Settings } from './measure.ts'
 import { describeMachine, type Report, toMarkdown } from './report.ts'
 import { scenarios } from './scenarios.ts'
 
-const everyScenario = [...scenarios.map(({ id }) => id), 'cold-start', 'context']
+const everyScenario = [...scenarios.map(({ id }) => id), 'cold-start', 'context', 'durable']
 const everyAdapter = ['loop', 'blazen', 'effect', 'mastra', 'llamaindex', 'langgraph', 'xstate-spawn']
 
 const usage = `npm run bench -- [options]
@@ -43,7 +45,7 @@ async function main(): Promise<void> {
   expectKnown('scenario', only, everyScenario)
   const adapters = everyAdapter.filter((name) => name === 'loop' || wanted.includes(name))
   if (
-    (adapters.includes('blazen') || only.includes('context')) &&
+    (adapters.includes('blazen') || only.includes('context') || only.includes('durable')) &&
     !existsSync(new URL('../dist/index.js', import.meta.url))
   ) {
     throw new Error('Expected the built package in dist/: run `npm run build` first.')
@@ -73,9 +75,13 @@ async function main(): Promise<void> {
   const context = only.includes('context')
     ? await measureContext(options.quick, (name) => tell({ scenario: 'context', size: name }, started))
     : []
-  if (options.json) return console.log(JSON.stringify({ ...report, context }, null, 2))
+  const durable = only.includes('durable')
+    ? await measureDurable(options.quick, (name) => tell({ scenario: 'durable', size: name }, started))
+    : undefined
+  if (options.json) return console.log(JSON.stringify({ ...report, context, durable }, null, 2))
   if (rows.length > 0) console.log(`\n${toMarkdown(report)}`)
   if (context.length > 0) console.log(`\n${toContextMarkdown(context)}`)
+  if (durable !== undefined) console.log(`\n${toDurableMarkdown(durable)}`)
 }
 
 function noteOf({ rounds, rowBudgetMs, limitMs }: Settings): string {

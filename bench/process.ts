@@ -1,13 +1,16 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import type { Reply, Request } from './worker.ts'
+import type * as worker from './worker.ts'
 
 /** A worker that answers one request at a time, and is ended when it takes too long. */
-export class WorkerProcess {
+export class WorkerProcess<
+  Request extends object = worker.Request,
+  Reply extends { readonly kind: string } = worker.Reply,
+> {
   #child: ChildProcess
   #exited = false
 
-  constructor() {
-    this.#child = fork(new URL('./worker.ts', import.meta.url), {
+  constructor(file = 'worker.ts') {
+    this.#child = fork(new URL(file, import.meta.url), {
       execArgv: ['--expose-gc', '--max-old-space-size=3072', '--import', 'tsx'],
       env: { ...process.env, NODE_ENV: 'production' },
       // What the engines print (notices, warnings) is no part of the table; what goes wrong comes back as a reply.
@@ -30,7 +33,7 @@ export class WorkerProcess {
         this.#child.off('message', onReply).off('exit', onExit)
         this.#child.stderr?.off('data', listen)
       }
-      const onReply = (reply: Reply): void => {
+      const onReply = (reply: Reply & { readonly error?: string }): void => {
         settle()
         if (reply.kind === 'failed') reject(new Error(reply.error))
         else resolve(reply)

@@ -14,6 +14,8 @@ import { onNextTurn, takeTurn } from './turn.ts'
 export interface StepConfig {
   readonly name: string
   readonly accepts: readonly string[]
+  /** What it says that it emits; for charts alone. */
+  readonly emits?: readonly string[] | undefined
   /** How many executions may run at once in a run; `Infinity` for no limit. */
   readonly concurrency: number
   /** For one attempt. */
@@ -95,7 +97,7 @@ export class Activity {
     this.#startQueued()
   }
 
-  /** The run has been prepared: what waited for that starts. */
+  /** The run has been prepared, or is this process's for certain again: what waited for that starts. */
   wake(): void {
     this.#startQueued()
   }
@@ -134,7 +136,7 @@ export class Activity {
 
   #hasPlace(): boolean {
     const isOpen = !this.#yielding && !this.#held && !this.#stopped && !this.run.preparing && !this.run.halted
-    return isOpen && this.running.size < this.step.concurrency
+    return isOpen && this.running.size < this.step.concurrency && this.run.journal?.isSure !== false
   }
 
   /** Begins the next attempt of an execution, now or when it is due; it has its place from here on. */
@@ -153,6 +155,12 @@ export class Activity {
   #call(attempt: Attempt): void {
     const { step } = this
     if (this.run.halted) return
+    if (this.run.journal?.isSure === false) {
+      attempt.waiting = true
+      this.#leave(attempt)
+      this.#putBack([attempt.execution])
+      return
+    }
     attempt.waiting = false
     this.run.active++
     if (this.run.journal !== undefined) attempt.startedAt = now(clockOf(this.scope))
@@ -198,9 +206,10 @@ export class Activity {
     const { writes, shared, collected, execution } = attempt
     if (writes !== undefined) this.#resolve(this.run.state, writes)
     if (shared !== undefined && this.run.sharing !== undefined) this.#resolve(this.run.sharing.state, shared)
-    const collections = collected?.map(({ type, added, taken }) => ({
+    const collections = collected?.map(({ type, taken }) => ({
       type,
-      added: added !== undefined,
+      // Where another has taken it meanwhile, this one may be the first to settle.
+      added: true,
       taken: taken.map(({ by }) => by),
     }))
     const { name: step } = this.step

@@ -1,10 +1,19 @@
 import type { AnyActorRef, AnyActorScope, EventObject, InspectionEvent } from 'xstate'
 
-/** A clock of an actor system. Simulated clocks also tell the time. */
+/** What a run takes its time from: XState's clocks are such. Simulated clocks also tell the time. */
 export interface Clock {
   setTimeout(fn: () => void, delayMs: number): unknown
   clearTimeout(timer: unknown): void
+  /** Milliseconds since the epoch. @default Date.now */
   now?(): number
+  /** Told of every run that starts on it: a simulated clock does not go on before its runs have come to rest. */
+  began?(run: AnyActorRef): void
+}
+
+/** The clock of this machine. */
+export const systemClock: Clock = {
+  setTimeout: (fn, delayMs) => setTimeout(fn, delayMs),
+  clearTimeout: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
 }
 
 /** What XState's own actors use of their system, and its public types leave out. */
@@ -47,4 +56,19 @@ export function keepErrorLocal(actor: AnyActorRef): void {
   actor.subscribe({ error: () => {} })
   const { observers } = actor as unknown as { readonly observers: Iterable<{ error?: (error: unknown) => void }> }
   for (const observer of observers) observer.error ??= () => {}
+}
+
+/** What an inspector throws is the process's business, as with what an observer throws, and not the actors'. */
+export function keepInspectionApart(system: AnyActorRef['system']): void {
+  const internals = internalsOf(system)
+  const inspect = internals._sendInspectionEvent
+  internals._sendInspectionEvent = (event) => {
+    try {
+      inspect(event)
+    } catch (error) {
+      setTimeout(() => {
+        throw error
+      })
+    }
+  }
 }

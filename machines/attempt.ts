@@ -57,7 +57,7 @@ export class Attempt {
     this.discarded = true
     if (this.writes !== undefined) this.run.state.discard(this.writes)
     if (this.shared !== undefined) this.run.sharing?.state.discard(this.shared)
-    if (this.collected !== undefined) uncollect(this.run.collections, this.execution, this.collected)
+    if (this.collected !== undefined) uncollect(this.run.collections, this.execution, this.collected, this.run)
     this.writes = undefined
     this.shared = undefined
     this.collected = undefined

@@ -43,7 +43,7 @@ export class Child implements ChildRun {
   /** A child as it was written down, to go on below `step`. */
   static from(still: ChildRun, logic: ChildLogic, parent: Run, execution: Execution, step: AnyActorRef): Child {
     const { name } = still
-    const journal = parent.journal === undefined ? undefined : new ChildJournal(execution, name)
+    const journal = parent.journal === undefined ? undefined : new ChildJournal(parent.journal, execution, name)
     const snapshot = logic.arrive(still.picture(), { parent, execution, name, journal })
     return new Child(name, logic, createActor(logic.machine, { snapshot: snapshot as never, parent: step }), journal)
   }
@@ -127,13 +127,19 @@ export class ChildJournal implements Journal {
   folding: AnyEventObject | undefined
   /** The actor that the facts are of. */
   child: AnyActorRef | undefined
+  readonly #parent: Journal
   readonly #execution: Execution
   readonly #name: string
   readonly #submitted = new Set<AnyEventObject>()
 
-  constructor(execution: Execution, name: string) {
+  constructor(parent: Journal, execution: Execution, name: string) {
+    this.#parent = parent
     this.#execution = execution
     this.#name = name
+  }
+
+  get isSure(): boolean {
+    return this.#parent.isSure
   }
 
   get isBusy(): boolean {

@@ -1,6 +1,6 @@
 import type { AnyActorScope, AnyEventObject } from 'xstate'
 import { relay } from './actor-scope.ts'
-import { type Execution, type RoutedEvent, stopType } from './execution.ts'
+import { type Execution, type RoutedEvent, responseType, stopType } from './execution.ts'
 import type { WorkflowMachine, WorkflowMachineSnapshot } from './machine.ts'
 import type { Sent, Settled } from './record.ts'
 import { type Routes, type Run, route, settle } from './run.ts'
@@ -76,7 +76,7 @@ function fold(run: Run, routes: Routes, event: AnyEventObject, opened: Execution
       const sent = event as Sent
       if (sent.dueAt !== undefined || sent.execution === undefined) return false
       const execution = run.open.get(sent.execution)
-      if (execution === undefined || !routes.has(sent.event.type)) return false
+      if (execution === undefined || !areRouted(routes, [sent.event])) return false
       execution.sent++
       route(run, routes, sent.event, opened)
       return true
@@ -96,7 +96,8 @@ export function isStop(event: AnyEventObject): event is Settled & { events: read
   return events.length === 1 && events[0]?.type === stopType
 }
 
+/** Whether they do nothing but open executions; an answer closes its request. */
 function areRouted(routes: Routes, events: readonly RoutedEvent[]): boolean {
-  for (const event of events) if (!routes.has(event.type)) return false
+  for (const { type } of events) if (!routes.has(type) || type === responseType) return false
   return true
 }

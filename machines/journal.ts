@@ -6,6 +6,11 @@ import type { AnyEventObject } from 'xstate'
  */
 export interface Journal {
   readonly folding: AnyEventObject | undefined
+  /**
+   * Whether the run is this process's for certain. Where it is not, its steps begin nothing; they go on with a
+   * `blazen.prepared`.
+   */
+  readonly isSure: boolean
   /** Whether there are facts that were handed in and do not count yet. */
   readonly isBusy: boolean
   /** @param sent the event as it was sent to the run's actor; the fact is the same, parsed. */

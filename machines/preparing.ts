@@ -1,5 +1,6 @@
 import type { AnyActorRef } from 'xstate'
 import { relay } from './actor-scope.ts'
+import { nestedRuns } from './child.ts'
 import { fail } from './record.ts'
 import type { Run } from './run.ts'
 import type { WorkflowConfig } from './workflow-config.ts'
@@ -17,15 +18,21 @@ export function prepare(self: AnyActorRef, run: Run, config: Pick<WorkflowConfig
   preparing.then(
     () => {
       run.preparing = false
-      const { status, children } = self.getSnapshot()
-      if (status !== 'active') return
-      for (const child of Object.values<AnyActorRef>(children)) relay({ self, system: self.system }, child, prepared)
+      if (self.getSnapshot().status !== 'active') return
+      wakeSteps(self)
       if (run.open.size === 0) self.send({ type: 'blazen.check' })
     },
     (error) => {
       if (self.getSnapshot().status === 'active') self.send(fail({ kind: 'error', error }))
     },
   )
+}
+
+/** Has the steps of a run, and of those inside it, look again whether they may begin what waits. */
+export function wakeSteps(self: AnyActorRef): void {
+  const { children, context } = self.getSnapshot()
+  for (const { child } of nestedRuns(context.run)) if (!child.hasEnded) wakeSteps(child.actor)
+  for (const child of Object.values<AnyActorRef>(children)) relay({ self, system: self.system }, child, prepared)
 }
 
 const prepared = { type: 'blazen.prepared' }

@@ -24,7 +24,7 @@ export interface InputRequest extends RoutedEvent {
 /** What one execution did to the collection of a type. */
 export interface Collection {
   readonly type: string
-  /** Whether it added its own event. */
+  /** Whether it added its own event, unless that was taken before. */
   readonly added: boolean
   /** The executions whose events it took. */
   readonly taken: readonly number[]

@@ -1,5 +1,5 @@
 import type { AnyActorRef, AnyActorScope, AnyEventObject, Snapshot } from 'xstate'
-import { clockOf, keepErrorLocal, now } from './actor-scope.ts'
+import { clockOf, keepErrorLocal, keepInspectionApart, now } from './actor-scope.ts'
 import type { ChildRun, Execution } from './execution.ts'
 import { deliver, isStop, moved } from './fast-path.ts'
 import { isFact } from './journal.ts'
@@ -31,6 +31,7 @@ export function withRunLife(
   /** A snapshot in which `value` is the state: what XState works out of it is the same for every run. */
   const templates = new Map<string, RunSnapshot>()
   const begin = (picture: Pick<RunPicture, 'status' | 'value'>, run: Run, scope: AnyActorScope): RunSnapshot => {
+    if (scope.self._parent === undefined) keepInspectionApart(scope.system)
     const { status, value } = picture
     const key = `${status} ${String(value)}`
     let template = templates.get(key)
@@ -83,6 +84,7 @@ export function withRunLife(
     if (snapshot.status !== 'active') return
     const { run } = snapshot.context
     run.local = config.open(run, scope)
+    clockOf(scope).began?.(scope.self)
     for (const child of Object.values(snapshot.children)) child?.start()
     if (run.nesting > 0) startChildren(run)
     // Whoever asked before the restart asks again.

@@ -1,5 +1,13 @@
-import { type Collected, type Collecting, type Collections, uncollectAll } from './collect.ts'
-import { type ChildRun, copyExecution, Execution, isAsleep, isPaused, type RoutedEvent } from './execution.ts'
+import { addTo, type Collected, type Collecting, type Collections, uncollectAll } from './collect.ts'
+import {
+  type ChildRun,
+  copyExecution,
+  Execution,
+  isAsleep,
+  isPaused,
+  type RoutedEvent,
+  responseType,
+} from './execution.ts'
 import type { Journal } from './journal.ts'
 import { type Failed, type Failure, fail, type InputRequest, type Settled } from './record.ts'
 import { StateLog } from './state-log.ts'
@@ -105,7 +113,7 @@ export class Run {
 /** The run as it is written down: without what has not settled. */
 export function toData(run: Run): RunData {
   const collections = new Map([...run.collections].map(([type, collected]) => [type, [...collected]]))
-  uncollectAll(collections, run.collecting.values())
+  uncollectAll(collections, run)
   return {
     ...run,
     open: run.nesting === 0 ? [...run.open.values()] : Array.from(run.open.values(), copyExecution),
@@ -171,7 +179,7 @@ export function settle(run: Run, settled: Settled): void {
 
 function applyCollection(run: Run, execution: Execution, type: string, added: boolean, taken: readonly number[]): void {
   const waiting = [...(run.collections.get(type) ?? [])]
-  if (added && !execution.spent) waiting.push({ by: execution.id, event: execution.event })
+  if (added && !execution.spent) addTo(waiting, { by: execution.id, event: execution.event })
   const left = waiting.filter(({ by }) => !taken.includes(by))
   if (left.length > 0) run.collections.set(type, left)
   else run.collections.delete(type)
@@ -214,6 +222,12 @@ export function closeRequest(run: Run, requestId: string): Timer | undefined {
     return timer
   }
   return undefined
+}
+
+/** An event of the run itself may be the answer to a request too; gives the request's timer. */
+export function closeAnswered(run: Run, event: RoutedEvent & { readonly requestId?: unknown }): Timer | undefined {
+  const { type, requestId } = event
+  return type === responseType && typeof requestId === 'string' ? closeRequest(run, requestId) : undefined
 }
 
 /** Nothing is under way, and nothing will come by itself but the end of a request. */

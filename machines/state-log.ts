@@ -1,9 +1,31 @@
 /** Stands in a log of writes for a key that was deleted. */
 export const deleted: unique symbol = Symbol('deleted')
 
-/** A write that depends on the value before it. Pure: it runs once for readers, and once on what is committed by then. */
+/** Works a value out on the one before it. Pure: it runs once for readers, and once on what is committed by then. */
+export type Recipe = (before: unknown) => unknown
+
+/** A write that depends on the value before it: by recipes, one after the other. */
 export class Change {
-  constructor(readonly apply: (before: unknown) => unknown) {}
+  readonly #recipes: Recipe[]
+  /** What the first recipes gave, on what value: those that are added later go on from there. */
+  #known: { readonly before: unknown; readonly after: unknown; readonly count: number } | undefined
+
+  constructor(recipe: Recipe) {
+    this.#recipes = [recipe]
+  }
+
+  add(recipe: Recipe): void {
+    this.#recipes.push(recipe)
+  }
+
+  apply(before: unknown): unknown {
+    const known = this.#known !== undefined && Object.is(this.#known.before, before) ? this.#known : undefined
+    let after = known === undefined ? before : known.after
+    const count = this.#recipes.length
+    for (let at = known?.count ?? 0; at < count; at++) after = this.#recipes[at]?.(after)
+    this.#known = { before, after, count }
+    return after
+  }
 }
 
 /** Under this key, a value has the entries that it is kept in beside its own, by key. */
@@ -39,9 +61,30 @@ export class StateLog {
   readonly #pending = new Map<string, Writes[]>()
   /** By key, what is on its way to be committed: written down, and not yet known to be. */
   readonly #staged = new Map<string, Writes>()
+  /** Keys whose values did not come along to this process, until they are written again, or deleted. */
+  readonly #lost = new Set<string>()
+  #watchers: Set<() => void> | undefined
+  /** Goes up whenever what readers see may have changed. */
+  version = 0
 
   constructor(committed: Iterable<readonly [string, unknown]> = []) {
     this.committed = new Map(committed)
+  }
+
+  /** Calls `watcher` whenever what readers see may have changed. Gives the way to end that. */
+  watch(watcher: () => void): () => void {
+    this.#watchers ??= new Set()
+    this.#watchers.add(watcher)
+    return () => {
+      this.#watchers?.delete(watcher)
+      if (this.#watchers?.size === 0) this.#watchers = undefined
+    }
+  }
+
+  /** What readers see may have changed. */
+  touch(): void {
+    this.version++
+    if (this.#watchers !== undefined) for (const watcher of this.#watchers) watcher()
   }
 
   /** The value that readers see, or `undefined` together with `has` being false. */
@@ -54,6 +97,21 @@ export class StateLog {
     return this.#seen(key) !== deleted
   }
 
+  /** The value of the key did not come along to this process. */
+  lose(key: string): void {
+    this.#lost.add(key)
+  }
+
+  /** Whether the value of a key is lost to readers: nobody has written it again, or deleted it. */
+  isLost(key: string): boolean {
+    return this.#lost.has(key) && !this.#pending.has(key) && !this.committed.has(key)
+  }
+
+  /** Whether it is so for what is committed. */
+  isLostWhenCommitted(key: string): boolean {
+    return this.#lost.has(key) && !this.committed.has(key)
+  }
+
   /** All keys that readers see: committed ones in the order of their first write, then the others. */
   *keys(): IterableIterator<string> {
     for (const key of this.committed.keys()) if (this.has(key)) yield key
@@ -61,11 +119,16 @@ export class StateLog {
   }
 
   /** Changes the value on behalf of the execution that owns `writes`. */
-  change(writes: Writes, key: string, apply: (before: unknown) => unknown): void {
-    const own = writes.has(key) ? writes.get(key) : undefined
-    if (own === undefined && !writes.has(key)) this.write(writes, key, new Change(apply))
-    else if (own instanceof Change) this.write(writes, key, new Change((before) => apply(own.apply(before))))
-    else this.write(writes, key, apply(own === deleted ? undefined : own))
+  change(writes: Writes, key: string, recipe: Recipe): void {
+    const own = writes.get(key)
+    if (!writes.has(key)) {
+      this.write(writes, key, new Change(recipe))
+    } else if (own instanceof Change) {
+      own.add(recipe)
+      this.write(writes, key, own)
+    } else {
+      this.write(writes, key, recipe(own === deleted ? undefined : own))
+    }
   }
 
   /**
@@ -104,6 +167,7 @@ export class StateLog {
       layers.push(writes)
     }
     writes.set(key, value)
+    this.touch()
   }
 
   /** What the next writes that are committed will find: what is committed, or about to be. */
@@ -127,6 +191,7 @@ export class StateLog {
       }
       this.#staged.set(key, writes)
     }
+    this.touch()
   }
 
   /**
@@ -141,9 +206,11 @@ export class StateLog {
         if (layers.length === 0) this.#pending.delete(key)
       }
       if (this.#staged.get(key) === writes) this.#staged.delete(key)
+      this.#lost.delete(key)
       if (value === deleted) this.committed.delete(key)
       else this.committed.set(key, value)
     }
+    this.touch()
   }
 
   /** Takes the writes out of the layers, and with them the older ones that they make void. */
@@ -166,6 +233,7 @@ export class StateLog {
       if (layers.length === 1) this.#pending.delete(key)
       else layers.splice(at, 1)
     }
+    this.touch()
   }
 
   #seen(key: string): unknown {

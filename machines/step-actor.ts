@@ -33,6 +33,8 @@ class StepActor {
   }
 
   start(): void {
+    // Stopped and started again, as @xstate/react does with actors in StrictMode, it begins anew; so does its run.
+    if (this.#snapshot.status !== 'active') this.#snapshot = this.logic.getInitialSnapshot(this.#scope, undefined)
     internalsOf(this.system)._register(this.sessionId, this.ref)
     this.#inspect({ type: 'xstate.init' })
   }

@@ -12,6 +12,7 @@ import type { StepConfig } from './activity.ts'
 import { Child } from './child.ts'
 import { type ChildRun, type Execution, type RoutedEvent, requestType, stopType } from './execution.ts'
 import { withFastPath } from './fast-path.ts'
+import type { Flow } from './flow-chart.ts'
 import { type Fact, fold } from './fold.ts'
 import type { RunPicture, WorkflowContext, WorkflowMachine } from './machine.ts'
 import { prepare } from './preparing.ts'
@@ -30,6 +31,7 @@ import {
 } from './record.ts'
 import {
   addChild,
+  closeAnswered,
   closeRequest,
   dropChildren,
   isAtRest,
@@ -77,8 +79,8 @@ export interface WorkflowLogic {
  * ```
  *
  * What must always hold: an execution is open from when its event was routed until it settles, fails or the run ends;
- * it settles once; in `waiting` nothing is open but what has begun runs that wait too; in `pausing` and `paused` nothing is routed, what comes is queued;
- * nothing is routed after the end.
+ * it settles once; in `waiting` nothing is open but what has begun runs that wait too; in `pausing` and `paused` nothing
+ * is routed, what comes is queued, but a person is asked at once; nothing is routed after the end.
  */
 export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
   const routes = computeRoutes(config.steps)
@@ -119,7 +121,11 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
         const run = ownedBy(context.run, self)
         settle(run, settled)
         enqueue.assign({ run })
-        for (const each of settled.events) enqueue.raise(routable(each, settled.step))
+        for (const each of settled.events) {
+          const timer = closeAnswered(run, each)
+          if (timer !== undefined) enqueue(() => disarm(self, timer))
+          enqueue.raise(routable(each, settled.step))
+        }
         enqueue.raise({ type: 'blazen.check' })
       }),
       send: enqueueActions(({ context, event, self, enqueue }) => {
@@ -130,6 +136,8 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
         if (execution !== undefined) execution.sent++
         enqueue.assign({ run })
         if (sent.dueAt === undefined) {
+          const answered = closeAnswered(run, sent.event)
+          if (answered !== undefined) enqueue(() => disarm(self, answered))
           enqueue.raise(routable(sent.event, execution?.step))
         } else {
           const timer = setTimer(run, sent.dueAt, { event: sent.event })
@@ -192,6 +200,8 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
         run.timers.delete(timer.id)
         enqueue.assign({ run })
         const request = timer.requestId === undefined ? undefined : run.requests.get(timer.requestId)
+        const answered = timer.event === undefined ? undefined : closeAnswered(run, timer.event)
+        if (answered !== undefined) enqueue(() => disarm(self, answered))
         if (timer.event !== undefined) enqueue.raise(routable(timer.event, undefined))
         // The answer checks when it has been routed; before that, the run would look as if nothing were left.
         enqueue.raise(request === undefined ? { type: 'blazen.check' } : config.expire(request))
@@ -267,6 +277,7 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
   }).createMachine({
     id: config.name,
     ...(config.version === undefined ? {} : { version: config.version }),
+    meta: { flow: toFlow(config) },
     context: ({ self }) => ({ run: new Run('', self) }),
     invoke: config.steps.map(({ name }) => ({ id: name, src: name })),
     initial: 'running',
@@ -312,7 +323,6 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
         exit: 'stopClock',
         on: {
           ...on({ actions: 'keep' }),
-          [requestType]: { actions: 'keep' },
           [stopType]: { actions: 'keep' },
           'blazen.begun': { guard: 'open', actions: ['begin', 'holdBegun'] },
           'blazen.check': { guard: 'atRest', target: 'paused' },
@@ -324,7 +334,7 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
         exit: 'armTimers',
         on: {
           ...on({ actions: 'keep' }),
-          [requestType]: { actions: 'keep' },
+          [requestType]: { actions: ['ask', 'disarmTimers'] },
           [stopType]: { actions: 'keep' },
           'blazen.pause': {},
           'blazen.sent': { actions: ['send', 'disarmTimers'] },
@@ -358,6 +368,11 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
     transition,
     fold: (actor, facts, since) => fold(transition, actor, facts, since),
   }
+}
+
+/** What charts of the flow are drawn from. */
+function toFlow({ name, steps }: WorkflowConfig): Flow {
+  return { name, steps: steps.map(({ name, accepts, emits }) => ({ name, accepts, emits })) }
 }
 
 function computeRoutes(steps: readonly StepConfig[]): Routes {

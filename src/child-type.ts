@@ -73,7 +73,7 @@ export class ChildType implements Nested {
   begin(attempt: Attempt, { name, input, timeoutMs, drop = [] }: ChildStart): Child {
     const { run, execution, scope } = attempt
     const inside = this.#inside(run, execution, name)
-    const journal = run.journal === undefined ? undefined : new ChildJournal(execution, name)
+    const journal = run.journal === undefined ? undefined : new ChildJournal(run.journal, execution, name)
     const start = toStartEvent(this.compiled.definition, input)
     const id = `${run.id}/${inside.within.label}`
     const given = new RunInput(id, start, timeoutMs, this.#onInput(run), undefined, journal, inside)

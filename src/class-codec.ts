@@ -90,6 +90,11 @@ export class ClassRegistry {
     return this.byName.get(name) ?? this.parent?.named(name)
   }
 
+  /** What stands for a class that is not here, where values are only shown: nothing, so that reading them fails. */
+  standIn(_name: string, _isEncoded: boolean): ClassEntry | undefined {
+    return undefined
+  }
+
   /** The class whose instances have exactly this prototype. A class with a static codec is registered when it is first met. */
   of(prototype: object): ClassEntry | undefined {
     const known = this.byPrototype.get(prototype) ?? this.parent?.of(prototype)

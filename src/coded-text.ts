@@ -119,10 +119,12 @@ class Rebuilder {
 
   private classNamed(name: string, encoded: boolean): ClassEntry {
     const entry = this.classes.named(name)
+    if (entry !== undefined && (entry.decode !== undefined) === encoded) return entry
+    const standIn = this.classes.standIn(name, encoded)
+    if (standIn !== undefined) return standIn
     const repair = `register it, as in workflow(name, { classes: [${name}] }) or registerClass(${name})`
     if (entry === undefined)
       throw new MissingClass(`it holds an instance of class "${name}", which is not registered here: ${repair}.`)
-    if ((entry.decode !== undefined) === encoded) return entry
     throw new MissingClass(
       `it holds an instance of class "${name}" that was written ${encoded ? 'by an encode' : 'as its fields'}, and the class registered here has ${encoded ? 'no' : 'a'} decode.`,
     )

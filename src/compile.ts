@@ -1,11 +1,14 @@
 import { type AnyActorRef, createActor, type Snapshot } from 'xstate'
 import {
   type Answered,
+  type Child,
   type ChildLogic,
+  type Clock,
   createWorkflowMachine,
   type Failed,
   fail,
   type InputRequest,
+  isAsleep,
   type Journal,
   type Run,
   type RunPicture,
@@ -35,6 +38,7 @@ import {
 import { migrate, versionsInOrder } from './migration.ts'
 import { type Plan, toFoldedSteps, toPlan } from './plan.ts'
 import type { Schema } from './schema.ts'
+import type { LostEntry, SessionEntry } from './session.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
 import { type Arrived, type Arriving, checkTop, fromSnapshot } from './snapshot-read.ts'
 import { type Departing, toSnapshot } from './snapshot-write.ts'
@@ -150,7 +154,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
       }
     },
     persist: (picture, run) => pack(picture, run, definition, blueprint) as WorkflowSnapshot & Snapshot<unknown>,
-    open: (run, scope) => new LiveRun(blueprint, run, scope, run.local as Arrival),
+    open: (run, scope) => LiveRun.open(blueprint, run, scope),
     prepare: (run) => LiveRun.of(run).prepare(),
     close: (run) => LiveRun.of(run).close(),
     ask: (run, request) => LiveRun.of(run).ask(request),
@@ -160,13 +164,12 @@ export function compile(definition: WorkflowDefinition): Compiled {
   }
   const { machine, transition, fold } = createWorkflowMachine(config)
   const plan = toPlan(steps, config.idle)
-  const departing = (run: Run, blobs: Blobs): Departing => ({
-    ...toDeparting(definition, blueprint, run.local instanceof LiveRun ? run.local : undefined),
+  const departing = (run: Run, blobs: Blobs): Departing => {
+    const live = run.local instanceof LiveRun ? run.local : undefined
     // A run that has not started has yet to be told what was lost.
-    ...(run.local instanceof LiveRun ? {} : { lostState: (run.local as Arrival).arrived?.lost.state ?? [] }),
-    ...{ session: new Map(), lostSession: [], blobs, plan },
-    child: (child) => (child.logic as Nested).compiled.departing(child.run, blobs),
-  })
+    const lostState = live?.lostState ?? (run.local as Arrival).arrived?.lost.state ?? []
+    return toDeparting(definition, blueprint, live, { entries: noSession, lost: [], lostState }, { blobs, plan })
+  }
   const routedBy = keepLast((plan: Plan) =>
     createWorkflowMachine({ ...config, steps: toFoldedSteps(plan, steps), idle: plan.idle ?? 'fail' }),
   )
@@ -188,8 +191,8 @@ function keepLast(make: (plan: Plan) => WorkflowLogic): (plan: Plan) => Workflow
  *
  * @throws whatever the beginning of the run throws: XState keeps it, to tell it globally at the start.
  */
-export function createRun({ machine }: Pick<Compiled, 'machine'>, input: RunInput): AnyActorRef {
-  const actor = createActor(machine, { input: input as never })
+export function createRun({ machine }: Pick<Compiled, 'machine'>, input: RunInput, clock: Clock): AnyActorRef {
+  const actor = createActor(machine, { input: input as never, clock })
   const { status, error } = actor.getSnapshot()
   if (status === 'error') throw error
   return actor
@@ -241,7 +244,7 @@ export function readSnapshot(
   const { accepted, classes } = blueprint
   const { version, migrate: migrations = {} } = options
   const migrated = migrate(checkTop(snapshot), { name, version, migrations }, classes, blobs)
-  const picture = fromSnapshot(migrated, {
+  const arrived = fromSnapshot(migrated, {
     workflow: name,
     steps: new Set(steps.map((step) => step.name)),
     types: new Set([...accepted, requestType, stopType]),
@@ -249,6 +252,7 @@ export function readSnapshot(
     blobs,
     child: nestedReader(definition, blobs),
   })
+  const picture = awake(arrived, options.idle === 'wait')
   // Where there are objects, they have to be rebuilt first.
   const isWhole = ![...picture.data.state.values()].some((value) => value instanceof StateObject)
   if (options.state !== undefined && picture.status === 'active' && isWhole) {
@@ -258,30 +262,59 @@ export function readSnapshot(
   return new ArrivedRun(picture, { onInput, signal, previous: previous?.isPausedIn(blueprint) ? previous : undefined })
 }
 
-/** The snapshot of a run, under its pause policy. A run that is about to start has nothing live yet. */
-function pack(picture: RunPicture, run: Run, definition: WorkflowDefinition, blueprint: Blueprint): WorkflowSnapshot {
-  const live = run.local instanceof LiveRun ? run.local : undefined
-  return toSnapshot(picture, toDeparting(definition, blueprint, live))
+/** What waits for nothing, as a migration may leave a run, looks whether there is anything left to do. */
+function awake(arrived: Arrived, mayIdle: boolean): Arrived {
+  const { open, requests } = arrived.data
+  const isWaiting = open.every(isAsleep) && (open.length > 0 || requests.length > 0 || mayIdle)
+  return arrived.value === 'waiting' && !isWaiting ? { ...arrived, value: 'running' } : arrived
 }
 
+/** The snapshot of a run, under its pause policy. A run that is about to start has nothing live yet. */
+function pack(picture: RunPicture, run: Run, definition: WorkflowDefinition, blueprint: Blueprint): WorkflowSnapshot {
+  return toSnapshot(picture, withSession(definition, blueprint, run))
+}
+
+const noSession: ReadonlyMap<string, SessionEntry> = new Map()
+
+/** Written out, since it is made for every record, and a spread costs more than the rest of it. */
 function toDeparting(
   { name, options }: WorkflowDefinition,
   { classes }: Blueprint,
   live: LiveRun | undefined,
+  held: {
+    readonly entries: ReadonlyMap<string, SessionEntry>
+    readonly lost: readonly LostEntry[]
+    readonly lostState: readonly LostEntry[]
+  },
+  base?: { readonly blobs: Blobs; readonly plan: Plan },
 ): Departing {
   const { version, sessionPausePolicy: policy = 'pickle_or_error' } = options
   return {
-    ...{ workflow: name, version, policy, classes },
-    session: live?.session.entries ?? new Map(),
-    lostSession: live?.session.lost ?? [],
-    lostState: live?.lostState ?? [],
+    workflow: name,
+    version,
+    policy,
+    classes,
+    session: held.entries,
+    lostSession: held.lost,
+    lostState: held.lostState,
+    blobs: base?.blobs,
+    plan: base?.plan,
     onDrop: (dropped) => live?.warnOfDrop(dropped),
-    child: ({ logic, run }) => {
-      const { compiled } = logic as Nested
-      const below = run.local instanceof LiveRun ? run.local : undefined
-      return toDeparting(compiled.definition, compiled.blueprint, below)
-    },
+    child: base === undefined ? leaving : ({ logic, run }) => (logic as Nested).compiled.departing(run, base.blobs),
   }
+}
+
+/** The same of a run inside one that leaves the process with its session. */
+function leaving({ logic, run }: Child): Departing {
+  const { definition, blueprint } = (logic as Nested).compiled
+  return withSession(definition, blueprint, run)
+}
+
+function withSession(definition: WorkflowDefinition, blueprint: Blueprint, run: Run): Departing {
+  const live = run.local instanceof LiveRun ? run.local : undefined
+  // What it shares, the run around it keeps.
+  const { entries = noSession, lost = [] } = (live?.sharesSession ? undefined : live?.session) ?? {}
+  return toDeparting(definition, blueprint, live, { entries, lost, lostState: live?.lostState ?? [] })
 }
 
 /** Reads the snapshots of the runs inside those of a workflow. */

@@ -153,7 +153,7 @@ export class StepContext<State extends object = Record<string, unknown>> {
       attempt.collected = []
       run.collecting.set(attempt.execution.id, attempt.collected)
     }
-    return collect(run.collections, execution, attempt.collected, count) as EventOf<Type>[] | undefined
+    return collect(run.collections, execution, attempt.collected, count, run) as EventOf<Type>[] | undefined
   }
 
   get #stateValues(): AttemptState {

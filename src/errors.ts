@@ -28,9 +28,13 @@ export class StageError extends BlazenError {
     readonly part: string,
     cause: unknown,
   ) {
-    super('stage', `The ${part} of stage "${stage}" failed: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    })
+    super(
+      'stage',
+      `The ${part} of stage "${stage}" failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        cause,
+      },
+    )
   }
 }
 

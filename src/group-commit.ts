@@ -1,9 +1,11 @@
 import { StoreError } from './errors.ts'
 import type { Append, Store } from './store.ts'
-import { type RetryPlace, untilStored } from './store-retry.ts'
+import { isPermanent, type RetryPlace, untilStored } from './store-retry.ts'
 
 /** What a run has to write, and what to do when it is written, or never will be. */
 export interface Writing extends Append {
+  /** Whether the run was lost meanwhile: then nothing of it is written any more. */
+  isLost(): boolean
   onWritten(): void
   onLost(error: unknown): void
 }
@@ -37,9 +39,10 @@ export class GroupCommit {
     // What happens in this turn of the event loop, in all runs, is one commit.
     await nextTurn()
     while (this.#waiting.length > 0) {
-      const batch = join(this.#waiting)
+      // A run that was lost may be here again, under another epoch.
+      const batch = join(this.#waiting.filter((writing) => !writing.isLost()))
       this.#waiting = []
-      await this.#append(batch)
+      if (batch.length > 0) await this.#append(batch)
     }
     this.#busy = undefined
   }
@@ -49,7 +52,12 @@ export class GroupCommit {
     try {
       verdicts = await untilStored(this.#place, () => this.#store.append(batch))
     } catch (error) {
-      for (const { parts } of batch) for (const part of parts) part.onLost(error)
+      if (batch.length === 1 || !isPermanent(error)) {
+        for (const { parts } of batch) for (const part of parts) part.onLost(error)
+        return
+      }
+      // What cannot be written of one run is no matter of the others.
+      for (const one of batch) await this.#append([one])
       return
     }
     for (const [at, { parts, runId }] of batch.entries()) {
@@ -88,9 +96,9 @@ function join(waiting: readonly Writing[]): Joined[] {
   }
   return [...runs.values()].map((parts) => {
     const [first, last] = [parts[0] as Writing, parts.at(-1) as Writing]
-    if (parts.length === 1) return { ...first, parts }
-    const records = parts.flatMap((part) => part.records)
-    const taken = parts.flatMap((part) => part.taken)
+    const isOne = parts.length === 1
+    const records = isOne ? first.records : parts.flatMap((part) => part.records)
+    const taken = isOne ? first.taken : parts.flatMap((part) => part.taken)
     const { runId, owner, expectedSeq } = first
     return { runId, owner, expectedSeq, records, taken, status: last.status, parts }
   })

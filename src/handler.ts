@@ -13,7 +13,9 @@ import { type AnyEvent, type InputRequestEvent, InputResponseEvent, isEvent } fr
 import { type HistoryRecord, toHistory } from './history.ts'
 import { LiveRun, pausedRuns } from './live-run.ts'
 import { findRequest, pendingInputs, requestIds, toAnswered } from './open-request.ts'
+import { RunChanges } from './run-changes.ts'
 import { RunJournal } from './run-journal.ts'
+import { createSeenState, type SeenProperties, type SeenState } from './seen-state.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
 import type { RunStream, StreamOptions } from './stream.ts'
 
@@ -34,11 +36,17 @@ export interface PauseOptions {
 /**
  * Steers one run. Any number of callers may use it at once: await the result, read the stream, answer, pause, abort.
  * Losing it does not end the run.
+ *
+ * @typeParam State what `state` holds; unchecked when left out.
  */
-export class WorkflowHandler<Result = unknown> {
+// biome-ignore lint/suspicious/noExplicitAny: whoever names the result alone takes the handlers of all workflows, whatever their state.
+export class WorkflowHandler<Result = unknown, State extends object = any> {
   readonly #run: Run
   readonly #live: LiveRun
   #result: Promise<Result> | undefined
+  #outcome: PromiseSettledResult<Result> | undefined
+  #state: (SeenState<State> & SeenProperties<State>) | undefined
+  #changes: RunChanges | undefined
 
   constructor(
     /** The XState actor that is the run. */
@@ -66,6 +74,35 @@ export class WorkflowHandler<Result = unknown> {
   result(): Promise<Result> {
     this.#result ??= this.#settle()
     return this.#result
+  }
+
+  /** How the run has ended, as `result()` tells it, without waiting; `undefined` while it goes on. Always the same object. */
+  get outcome(): PromiseSettledResult<Result> | undefined {
+    if (this.#outcome !== undefined) return this.#outcome
+    const { status, output, error } = this.actor.getSnapshot()
+    if (status === 'done') this.#outcome = { status: 'fulfilled', value: output }
+    else if (status === 'error') this.#outcome = { status: 'rejected', reason: error }
+    else if (status === 'stopped')
+      this.#outcome = { status: 'rejected', reason: new RunAbortedError(this.runId, 'its actor was stopped') }
+    return this.#outcome
+  }
+
+  /**
+   * The run's state, to be read: what its steps see, also what a step that runs has just written. A value is the same
+   * (`===`) until it is written again; what cannot be frozen is a copy, which no change takes to the run.
+   */
+  get state(): SeenState<State> & SeenProperties<State> {
+    this.#state ??= createSeenState<State>(this.#run)
+    return this.#state
+  }
+
+  /**
+   * Has `listener` called when the run has changed: its status, its pending inputs, or its state. Once for all that
+   * happens in a turn of the event loop, and at most once a frame (16 ms). Gives the function that ends it.
+   */
+  subscribe(listener: () => void): () => void {
+    this.#changes ??= new RunChanges(this.actor, this.#run)
+    return this.#changes.subscribe(listener)
   }
 
   /** What the steps have written, and the input requests; from the first event unless told otherwise. It always ends. */
@@ -226,9 +263,9 @@ export class WorkflowHandler<Result = unknown> {
   #settle(): Promise<Result> {
     const result = new Promise<Result>((resolve, reject) => {
       const complete = () => {
-        const { status, output } = this.actor.getSnapshot()
-        if (status === 'done') resolve(output)
-        else reject(new RunAbortedError(this.runId, 'its actor was stopped'))
+        const { outcome } = this
+        if (outcome?.status === 'fulfilled') resolve(outcome.value)
+        else reject(outcome?.reason)
       }
       // Of an actor that was stopped before, a new observer is told nothing.
       if (this.actor.getSnapshot().status === 'stopped') complete()

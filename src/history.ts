@@ -18,6 +18,7 @@ export interface HistoryRecord {
   readonly kind: RecordKind
   /** What the run began with, or what was sent. */
   readonly event?: AnyEvent
+  /** The step that did it, or of which the run failed. */
   readonly step?: string
   /** The number of the execution, from 1. */
   readonly execution?: number
@@ -57,7 +58,7 @@ interface Body {
   readonly writes?: readonly (readonly [string, PersistedValue?])[]
   readonly response?: PersistedValue
   readonly error?: PersistedValue
-  readonly failure?: { readonly kind: string; readonly thrown?: PersistedValue }
+  readonly failure?: { readonly kind: string; readonly fields?: PersistedValue; readonly thrown?: PersistedValue }
 }
 
 /** A record for people and programs to read. */
@@ -78,6 +79,7 @@ export function toHistory({ seq, at, kind, body, bytes }: StoredRecord, classes:
     ...rest
   }: Body = JSON.parse(body)
   const thrown = error ?? failure?.thrown
+  const failed = failure?.fields === undefined ? {} : (decode(failure.fields) as { readonly step?: string })
   return {
     ...{ seq, at, kind: kind as RecordKind },
     ...(context === undefined || child !== undefined ? rest : {}),
@@ -90,6 +92,7 @@ export function toHistory({ seq, at, kind, body, bytes }: StoredRecord, classes:
     ...(writes === undefined ? {} : { writes: toWrites(writes, decode) }),
     ...(response === undefined ? {} : { response: (decode(response) as { response?: unknown }).response }),
     ...(failure === undefined ? {} : { failure: failure.kind }),
+    ...(failed.step === undefined ? {} : { step: failed.step }),
     ...(thrown === undefined ? {} : { error: decode(thrown) }),
   }
 }

@@ -1,3 +1,5 @@
+import type { AnyActorRef } from 'xstate'
+import { type Clock, systemClock } from '../machines/index.ts'
 import type { Compiled } from './compile.ts'
 import type { SendOptions } from './context.ts'
 import { type Duration, toMs } from './duration.ts'
@@ -8,6 +10,7 @@ import { GroupCommit } from './group-commit.ts'
 import { abortOn, type WorkflowHandler } from './handler.ts'
 import type { HistoryRecord } from './history.ts'
 import { Keeper } from './keeper.ts'
+import { Lease } from './lease.ts'
 import type { OnInput } from './live-run.ts'
 import { allRecords, type OwnedRun, OwnedRuns } from './owned-runs.ts'
 import { RemoteHandler } from './remote-handler.ts'
@@ -15,6 +18,7 @@ import { noRun, RunHandle } from './run-handle.ts'
 import { toStartEvent } from './start-event.ts'
 import type { RunFilter, RunInfo, RunPage, Store } from './store.ts'
 import { untilStored } from './store-retry.ts'
+import { warn } from './warn.ts'
 import { type AnyWorkflow, compiledOf, type RunArguments, type RunOptions, type Workflow } from './workflow.ts'
 
 export interface HostOptions {
@@ -34,20 +38,33 @@ export interface HostOptions {
   readonly pollMs?: Duration
   /** How many runs recovery brings into memory; those that only wait for somebody are not counted. @default 1000 */
   readonly maxRuns?: number
-  /** How long runs are kept after their end. For ever when left out. */
+  /**
+   * How long runs are kept after their end, and records of a run that goes on: older ones are dropped when a new base
+   * is written, from which forks are possible then. For ever when left out.
+   */
   readonly historyRetention?: Duration
   /** How long `close` waits for steps that run. @default '10s' */
   readonly graceMs?: Duration
-  /** Told whenever the store fails, before it is tried again, and when a run cannot be recovered. */
+  /** Told whenever the store fails, before it is tried again, and when a run cannot be recovered. A warning when left out. */
   readonly onStoreError?: (error: unknown) => void
+  /**
+   * What the runs take their time from: delays, timeouts, retries, and the times in their records. Leases are on the
+   * store's clock, and the host's own intervals on the machine's. Tests give a virtual one.
+   *
+   * @default the machine's
+   */
+  readonly clock?: Clock
   /** Answers the input requests of all runs here, where neither the run nor the workflow has its own. */
   readonly onInput?: OnInput
 }
 
-export interface HostRunOptions extends Omit<RunOptions, 'history'> {
+export interface HostRunOptions extends Omit<RunOptions, 'history' | 'clock'> {
   /** With the same key, `run` gives the same run of the workflow: also after its end, also in another process. */
   readonly idempotencyKey?: string
 }
+
+/** Tells of every actor of a run that is, or comes, into memory here; gives what ends it. For inspectors. */
+export let watchRuns: (host: Host, onActor: (actor: AnyActorRef) => void) => () => void
 
 /** Runs workflows durably: what happens is in the store before it counts, and whoever finds it there goes on with it. */
 export class Host {
@@ -59,6 +76,7 @@ export class Host {
   readonly #keeper: Keeper
   readonly #pollMs: number
   readonly #graceMs: number
+  readonly #clock: Clock
   /** Runs that are being started, by id and by key. */
   readonly #starting = new Map<string, Promise<OwnedRun | RunInfo>>()
   readonly #stored: <Result>(fn: () => Promise<Result>) => Promise<Result>
@@ -68,8 +86,9 @@ export class Host {
 
   constructor(options: HostOptions) {
     const { store, workflows, recover = true, leaseMs = '30s', pollMs = '1s', graceMs = '10s' } = options
-    const { maxRuns = 1_000, historyRetention, onStoreError, onInput } = options
+    const { maxRuns = 1_000, historyRetention, onStoreError, onInput, clock = systemClock } = options
     this.#store = store
+    this.#clock = clock
     this.#pollMs = toMs(pollMs, 'createHost: pollMs')
     this.#graceMs = toMs(graceMs, 'createHost: graceMs')
     for (const workflow of workflows) {
@@ -80,29 +99,36 @@ export class Host {
         )
       this.#workflows.set(workflow.name, compiledOf(workflow))
     }
-    this.#report = (error) => onStoreError?.(error)
+    this.#report = onStoreError ?? ((error) => warn('BLAZEN_STORE_FAILED', `createHost: ${String(error)}`))
     const retry = { onStoreError, isClosed: () => this.#isClosed }
     this.#commit = new GroupCommit(store, retry)
     this.#stored = (fn) => untilStored(retry, fn)
-    const place = {
-      ...{ store, id: this.#id, leaseMs: toMs(leaseMs, 'createHost: leaseMs'), commit: this.#commit, onInput },
-      stored: this.#stored,
-      report: this.#report,
-    }
-    this.#runs = new OwnedRuns({ ...place, onRoom: () => this.#keeper.onRoom() })
     const retentionMs =
       historyRetention === undefined
         ? undefined
         : toMs(historyRetention, 'createHost: historyRetention', Number.MAX_SAFE_INTEGER)
+    const leaseTimeMs = toMs(leaseMs, 'createHost: leaseMs')
+    const place = {
+      retentionMs,
+      ...{ store, id: this.#id, leaseMs: leaseTimeMs, commit: this.#commit, onInput },
+      clock,
+      stored: this.#stored,
+      report: this.#report,
+      lease: new Lease(leaseTimeMs, () => void this.#stored(() => this.#keeper.renew()).catch(() => {})),
+    }
+    this.#runs = new OwnedRuns({ ...place, onRoom: () => this.#keeper.onRoom() })
     this.#keeper = new Keeper(this.#runs, {
       ...place,
       pollMs: this.#pollMs,
       recover,
       maxRuns,
-      retentionMs,
       workflows: this.#workflows,
     })
     this.#keeper.start()
+  }
+
+  static {
+    watchRuns = (host, onActor) => host.#runs.watch(onActor)
   }
 
   /**
@@ -114,7 +140,7 @@ export class Host {
   async run<Input, Start, Result, State extends object, Wires>(
     workflow: Workflow<Input, Start, Result, State, Wires>,
     ...args: RunArguments<Input, HostRunOptions>
-  ): Promise<WorkflowHandler<Result>> {
+  ): Promise<WorkflowHandler<Result, State>> {
     this.#requireOpen()
     const [input, options = {}] = args
     const { runId = crypto.randomUUID(), idempotencyKey = null, timeout, signal, onInput } = options
@@ -132,7 +158,7 @@ export class Host {
     }
     if ('handler' in run) {
       run.held = true
-      return run.handler as WorkflowHandler<Result>
+      return run.handler as WorkflowHandler<Result, State>
     }
     const handle = this.#handle<Result>(run)
     return (await handle.handler()) ?? new RemoteHandler(await handle.mirror(), handle)
@@ -234,6 +260,7 @@ export class Host {
       {
         store: this.#store,
         pollMs: this.#pollMs,
+        clock: this.#clock,
         owned: (id) => this.#runs.get(id),
         take: (id) => this.#take(id),
         compiled: (name) => this.#compiled(name),

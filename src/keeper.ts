@@ -1,5 +1,7 @@
+import { type Clock, now } from '../machines/index.ts'
 import type { Compiled } from './compile.ts'
 import { RunOwnershipLostError } from './errors.ts'
+import type { Lease } from './lease.ts'
 import type { OwnedRun, OwnedRuns } from './owned-runs.ts'
 import type { RunInfo, Store } from './store.ts'
 import { endedStatuses } from './store-rules.ts'
@@ -9,7 +11,9 @@ export interface KeeperPlace {
   /** The owner's id. */
   readonly id: string
   readonly leaseMs: number
+  readonly lease: Lease
   readonly pollMs: number
+  readonly clock: Clock
   readonly recover: boolean
   readonly maxRuns: number
   /** How long runs are kept after their end; `undefined` for ever. */
@@ -20,11 +24,16 @@ export interface KeeperPlace {
 
 /** How many runs are claimed at once. */
 const claimSize = 100
+/** Few, so that renewals do not stand in a queue behind them. */
+const recoveredAtOnce = 4
 /** How many inboxes are looked into at each poll, for stores that do not say when a letter comes. */
 const inboxesAtOnce = 20
 const retentionPollMs = 60_000
 
-/** Looks after the runs of a host from time to time: claims, leases, letters, retention. */
+/**
+ * Looks after the runs of a host from time to time: claims, leases, letters, retention. That is what goes on between
+ * processes and their store, whatever the time is in the runs; so it is not on their clock.
+ */
 export class Keeper {
   readonly #runs: OwnedRuns
   readonly #place: KeeperPlace
@@ -32,6 +41,7 @@ export class Keeper {
   readonly #taking = new Map<string, Promise<OwnedRun | undefined>>()
   #watching: { unsubscribe(): void } | undefined
   #claiming: Promise<void> | undefined
+  #renewing: Promise<void> | undefined
   /** There may be more to claim than there was room for. */
   #isBehind = false
   #isStopped = false
@@ -44,7 +54,7 @@ export class Keeper {
 
   start(): void {
     const { store, pollMs, leaseMs, retentionMs, report } = this.#place
-    this.#every(Math.max(1, leaseMs / 3), () => this.#renew())
+    this.#every(Math.max(1, leaseMs / 3), () => this.renew())
     this.#every(pollMs, () => this.#poll())
     if (retentionMs !== undefined) {
       this.#every(Math.min(retentionPollMs, Math.max(pollMs, retentionMs)), () => this.#forget(retentionMs))
@@ -82,6 +92,7 @@ export class Keeper {
 
   async #take(runId: string): Promise<OwnedRun | undefined> {
     const { store, id, leaseMs, workflows } = this.#place
+    const since = Date.now()
     const [info] = await store.claim({
       owner: id,
       leaseMs,
@@ -91,7 +102,7 @@ export class Keeper {
     })
     const compiled = info === undefined ? undefined : workflows.get(info.workflow)
     if (info === undefined || compiled === undefined) return undefined
-    this.#runs.lose(runId)
+    this.#runs.expect(info, since)
     return this.#runs.recover(info, compiled)
   }
 
@@ -105,14 +116,22 @@ export class Keeper {
   }
 
   async #claimAll(): Promise<void> {
-    const { store, id, leaseMs, workflows, maxRuns } = this.#place
+    const { store, id, leaseMs, lease, workflows, maxRuns } = this.#place
+    // What was this host's and outlived its lease, while the process slept, is its own as long as nobody has it.
+    if (!lease.isSure) await this.renew()
     for (;;) {
       const limit = Math.min(claimSize, maxRuns - this.#runs.size)
       this.#isBehind = limit <= 0
       if (limit <= 0 || this.#isStopped) return
+      const since = Date.now()
       const claimed = await store.claim({ owner: id, leaseMs, limit, workflows: [...workflows.keys()] })
-      for (const info of claimed) await this.#recover(info)
-      this.#runs.park(Date.now())
+      for (const info of claimed) this.#runs.expect(info, since)
+      const left = [...claimed]
+      const recoverNext = async () => {
+        for (let info = left.shift(); info !== undefined; info = left.shift()) await this.#recover(info)
+      }
+      await Promise.all(Array.from({ length: recoveredAtOnce }, recoverNext))
+      this.#runs.park()
       if (claimed.length < limit) return
     }
   }
@@ -121,21 +140,19 @@ export class Keeper {
   async #recover(info: RunInfo): Promise<void> {
     const { workflows, report, store, id } = this.#place
     const compiled = workflows.get(info.workflow)
-    if (compiled === undefined || this.#isStopped) return store.release(id, [info.runId])
-    // What was this host's and outlived its lease, while the process slept, is claimed like any other.
-    this.#runs.lose(info.runId)
+    if (compiled === undefined || this.#isStopped) {
+      this.#runs.lose(info.runId)
+      return store.release(id, [info.runId])
+    }
     try {
-      const run = await this.#runs.recover(info, compiled)
-      await run.inbox.read()
+      await this.#runs.recover(info, compiled)
     } catch (error) {
       if (!(error instanceof RunOwnershipLostError)) report(error)
     }
   }
 
   async #poll(): Promise<void> {
-    const now = Date.now()
-    this.#runs.park(now)
-    this.#runs.wake(now)
+    this.#runs.park()
     this.#claim()
     const { ids } = this.#runs
     for (let left = Math.min(inboxesAtOnce, ids.length); left > 0; left--) {
@@ -145,18 +162,28 @@ export class Keeper {
     }
   }
 
+  /** Makes sure of the runs that are here; what is not the host's any more ends here. */
+  renew(): Promise<void> {
+    this.#renewing ??= this.#renew().finally(() => {
+      this.#renewing = undefined
+    })
+    return this.#renewing
+  }
+
   async #renew(): Promise<void> {
-    const { store, id, leaseMs } = this.#place
+    const { store, id, leaseMs, lease } = this.#place
     const { ids } = this.#runs
-    if (ids.length === 0) return
-    for (const lost of await store.renew(id, ids, leaseMs)) this.#runs.lose(lost)
+    const renewal = lease.ask()
+    const lost = ids.length === 0 ? [] : await store.renew(id, ids, leaseMs)
+    for (const runId of lost) this.#runs.lose(runId)
+    if (lease.renewed(renewal)) for (const { journal } of this.#runs.inMemory) journal.wake()
   }
 
   async #forget(retentionMs: number): Promise<void> {
-    const { store, workflows } = this.#place
+    const { store, workflows, clock } = this.#place
     for (const workflow of workflows.keys()) {
       for (;;) {
-        const filter = { workflow, status: endedStatuses, updatedBefore: Date.now() - retentionMs }
+        const filter = { workflow, status: endedStatuses, updatedBefore: now(clock) - retentionMs }
         const { runs } = await store.list(filter)
         for (const { runId } of runs) await store.delete(runId)
         if (runs.length === 0 || this.#isStopped) break

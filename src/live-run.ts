@@ -54,6 +54,7 @@ export interface Within {
   /** Whether it has a session of its own, or that of its parent. */
   readonly session: 'own' | 'shared'
 }
+const noneLost: readonly LostEntry[] = []
 
 /** What a workflow knows of itself, worked out once. */
 export interface Blueprint {
@@ -94,18 +95,38 @@ export class LiveRun {
     if (arrived === undefined) return
     for (const { key, value, step, at } of arrived.session) this.session.put(key, { value, step, at })
     this.session.lose(arrived.lost.session)
-    for (const entry of arrived.lost.state) this.#lostState.set(entry.key, entry)
+    for (const entry of arrived.lost.state) {
+      this.#lostState.set(entry.key, entry)
+      run.state.lose(entry.key)
+    }
     if (previous !== undefined) this.#takeOver(previous)
+  }
+
+  get sharesSession(): boolean {
+    return this.#within?.session === 'shared'
   }
 
   /** Made when it is first asked for: most runs have none. */
   get session(): Session {
-    if (this.#within?.session === 'shared') return LiveRun.of(this.#within.parent).session
+    if (this.#within !== undefined && this.sharesSession) return LiveRun.of(this.#within.parent).session
     if (this.#session === undefined) {
       this.#session = new Session(this.scope.system, this.run.id, this.blueprint.resources)
       if (this.#isClosed) void this.#session.close(undefined)
     }
     return this.#session
+  }
+
+  /** Opens a run in this process; once more, where its actor was stopped and is started again. */
+  static open(blueprint: Blueprint, run: Run, scope: AnyActorScope): LiveRun {
+    const { local } = run
+    if (!(local instanceof LiveRun)) return new LiveRun(blueprint, run, scope, local as Arrival)
+    const again = new LiveRun(blueprint, run, scope, {
+      ...{ within: local.#within, onInput: local.onInput, signal: local.#signal },
+    })
+    for (const [key, entry] of local.#lostState) again.#lostState.set(key, entry)
+    // What was in its session was closed with it.
+    if (local.#session !== undefined) again.session.lose(local.#session.lost)
+    return again
   }
 
   static of(run: Run): LiveRun {
@@ -122,14 +143,15 @@ export class LiveRun {
     return this.blueprint.name
   }
 
-  /** Live values of state that were left out of the snapshot that the run came from, and not set again. */
+  /** Live values of state that were left out of the snapshot that the run came from, and not written again. */
   get lostState(): readonly LostEntry[] {
-    return [...this.#lostState.values()].filter(({ key }) => !this.run.state.has(key))
+    if (this.#lostState.size === 0) return noneLost
+    return [...this.#lostState.values()].filter(({ key }) => this.run.state.isLostWhenCommitted(key))
   }
 
   /** Whether the value of a key of state was left out of the snapshot that the run came from. */
   lostStateAt(key: string): LostEntry | undefined {
-    return this.#lostState.size === 0 || this.run.state.has(key) ? undefined : this.#lostState.get(key)
+    return this.#lostState.size > 0 && this.run.state.isLost(key) ? this.#lostState.get(key) : undefined
   }
 
   now(): number {
@@ -217,10 +239,13 @@ export class LiveRun {
       if (object.instance === undefined) await rebuild(object, { runId: this.run.id, workflow: this.name })
       else await this.saver.saveAll(storedFields(object))
     }
+    // Whoever looks on sees an object from here on.
+    this.run.state.touch()
     const { stateSchema, name, classes } = this.blueprint
     if (stateSchema === undefined || objects.some(({ problem }) => problem !== undefined)) return
     const { committed } = this.run.state
     completeState(stateSchema, name, committed, classes)
+    this.run.state.touch()
     for (const value of committed.values())
       if (value instanceof StateObject && !objects.includes(value)) await this.saver.saveAll(storedFields(value))
   }

@@ -29,6 +29,7 @@ export function createMemoryJournal({ departing }: Compiled): MemoryJournal {
       },
     },
     departing: telling,
+    lease: undefined,
     keepBase: undefined,
     records: async () => [...records],
     ...{ onAsked: nothing, onEnd: nothing, onLost: nothing },

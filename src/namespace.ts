@@ -28,7 +28,7 @@ export interface Namespace<Shape extends object = Record<string, unknown>> {
 }
 
 /** A key that was not declared: any text where nothing was declared, none where something was. */
-type UnknownKey<Shape extends object> = string extends keyof Shape ? string : never
+export type UnknownKey<Shape extends object> = string extends keyof Shape ? string : never
 
 const methods = new Set<PropertyKey>(['get', 'set', 'has', 'delete', 'keys', 'values', 'entries', 'size'])
 

@@ -1,5 +1,5 @@
 import { type AnyActorRef, createActor } from 'xstate'
-import { halt, type Journal, nestedRuns, type Run } from '../machines/index.ts'
+import { type Clock, halt, type Journal, nestedRuns, now, type Run } from '../machines/index.ts'
 import { sizeOf, toMigrated, toStarted } from './base.ts'
 import { ArrivedRun, type Compiled, createRun, RunInput } from './compile.ts'
 import { RunOwnershipLostError } from './errors.ts'
@@ -7,10 +7,12 @@ import type { AnyEvent } from './event.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { WorkflowHandler } from './handler.ts'
 import { Inbox } from './inbox.ts'
+import type { Lease } from './lease.ts'
 import { LiveRun, type OnInput } from './live-run.ts'
+import { lastBefore } from './retention.ts'
 import { RunJournal } from './run-journal.ts'
 import type { Arrived } from './snapshot-read.ts'
-import type { Base, Owner, RunInfo, Store, StoredRecord } from './store.ts'
+import type { Base, Owner, RunInfo, Store, StoredRecord, StoredRun } from './store.ts'
 import { readStoredRun } from './stored-run.ts'
 
 /** What the runs of a host need of it. */
@@ -19,8 +21,12 @@ export interface OwningPlace {
   /** The owner's id. */
   readonly id: string
   readonly leaseMs: number
+  readonly clock: Clock
   readonly commit: GroupCommit
+  readonly lease: Lease
   readonly onInput: OnInput | undefined
+  /** How long records are kept that a base covers; `undefined` for as long as their run. */
+  readonly retentionMs: number | undefined
   /** Does it again until the store does it. */
   readonly stored: <Result>(fn: () => Promise<Result>) => Promise<Result>
   /** Something failed that nobody waits for. */
@@ -45,8 +51,8 @@ export interface OwnedRun {
 interface ParkedRun {
   readonly info: RunInfo
   readonly compiled: Compiled
-  /** When it has to be back by itself, in milliseconds since the epoch. */
-  readonly dueAt: number
+  /** Brings it back when it is due. */
+  readonly timer: unknown
 }
 
 /** What a run begins with. */
@@ -64,7 +70,10 @@ export class OwnedRuns {
   readonly #place: OwningPlace
   readonly #runs = new Map<string, OwnedRun>()
   readonly #parked = new Map<string, ParkedRun>()
+  /** Those that are being read. */
+  readonly #arriving = new Map<string, RunInfo>()
   readonly #reviving = new Map<string, Promise<OwnedRun | undefined>>()
+  readonly #watchers = new Set<(actor: AnyActorRef) => void>()
 
   constructor(place: OwningPlace) {
     this.#place = place
@@ -76,11 +85,18 @@ export class OwnedRuns {
   }
 
   get ids(): readonly string[] {
-    return [...this.#runs.keys(), ...this.#parked.keys()]
+    return [...this.#runs.keys(), ...this.#parked.keys(), ...this.#arriving.keys()]
   }
 
   get inMemory(): Iterable<OwnedRun> {
     return this.#runs.values()
+  }
+
+  /** Tells of the actor of every run that is, or comes, into memory; gives what ends it. */
+  watch(onActor: (actor: AnyActorRef) => void): () => void {
+    this.#watchers.add(onActor)
+    for (const { handler } of this.#runs.values()) onActor(handler.actor)
+    return () => this.#watchers.delete(onActor)
   }
 
   /** A run that is here, back in memory if it was not. */
@@ -98,8 +114,8 @@ export class OwnedRuns {
     const { runId, event, timeoutMs, onInput, signal } = start
     const owner = { id: this.#place.id, epoch: 1, leaseMs: this.#place.leaseMs }
     const journal = this.#createJournal(runId, compiled, owner)
-    const input = new RunInput(runId, event, timeoutMs, onInput ?? this.#place.onInput, signal, journal)
-    const actor = createRun(compiled, input)
+    const input = new RunInput(runId, event, timeoutMs, onInput ?? this.#onInput(compiled), signal, journal)
+    const actor = createRun(compiled, input, this.#place.clock)
     return this.#createStored(compiled, actor, owner, journal, start.idempotencyKey)
   }
 
@@ -107,8 +123,8 @@ export class OwnedRuns {
   async createFrom(compiled: Compiled, picture: Arrived): Promise<OwnedRun | RunInfo> {
     const owner = { id: this.#place.id, epoch: 1, leaseMs: this.#place.leaseMs }
     const journal = this.#createJournal(picture.data.id, compiled, owner)
-    const arrived = new ArrivedRun(picture, { onInput: this.#place.onInput, journal })
-    const actor = createActor(compiled.machine, { snapshot: arrived as never })
+    const arrived = new ArrivedRun(picture, { onInput: this.#onInput(compiled), journal })
+    const actor = createActor(compiled.machine, { snapshot: arrived as never, clock: this.#place.clock })
     return this.#createStored(compiled, actor, owner, journal, null)
   }
 
@@ -124,30 +140,33 @@ export class OwnedRuns {
     const { id: runId }: Run = actor.getSnapshot().context.run
     const version = options.version ?? null
     const records = [started]
+    const since = Date.now()
     let tries = 0
     const { created, info } = await this.#place.stored(() => {
       tries++
       return this.#place.store.create({ runId, workflow, version, idempotencyKey, status: 'running', records }, owner)
     })
     // Where only the answer was lost, it is there, and ours.
-    const isOurs = created || (tries > 1 && info.runId === runId && info.owner === owner.id && info.seq === 1)
+    const isOurs =
+      created || (tries > 1 && info.runId === runId && info.owner === owner.id && info.epoch === owner.epoch)
     if (!isOurs) return info
+    this.expect(info, since)
     journal.attach(actor, 1, 'running', { behindBase: 0, base: started.body.length })
     const run = this.#begin(compiled, actor, owner, journal)
+    this.#arriving.delete(runId)
     journal.catchUp()
     return run
   }
 
-  /** Goes on with a run that was claimed. */
+  /** Goes on with a run that was claimed, and is expected. */
   async recover(info: RunInfo, compiled: Compiled): Promise<OwnedRun> {
     const { runId, epoch } = info
-    const stored = await this.#place.stored(() => this.#place.store.load(runId))
-    if (stored === undefined) throw new RunOwnershipLostError(runId)
+    const stored = await this.#load(info)
     const owner = { id: this.#place.id, epoch, leaseMs: this.#place.leaseMs }
     const { picture, sizes, isMigrated } = readStoredRun(compiled, stored)
     const journal = this.#createJournal(runId, compiled, owner)
-    const arrived = new ArrivedRun(picture, { onInput: this.#place.onInput, journal })
-    const actor = createActor(compiled.machine, { snapshot: arrived as never })
+    const arrived = new ArrivedRun(picture, { onInput: this.#onInput(compiled), journal })
+    const actor = createActor(compiled.machine, { snapshot: arrived as never, clock: this.#place.clock })
     if (isMigrated && picture.status === 'active') {
       const base = await this.#migrate(compiled, actor, owner, stored.info)
       journal.attach(actor, base.seq, stored.info.status, { behindBase: 0, base: sizeOf([base]) })
@@ -158,6 +177,29 @@ export class OwnedRuns {
     journal.catchUp()
     void run.inbox.read()
     return run
+  }
+
+  /**
+   * A run is to be here soon: from now on it is renewed with the others.
+   *
+   * @param since when the store was asked for it.
+   */
+  expect(info: RunInfo, since: number): void {
+    this.lose(info.runId)
+    this.#arriving.set(info.runId, info)
+    this.#place.lease.obtained(since)
+  }
+
+  async #load(info: RunInfo): Promise<StoredRun> {
+    const { runId } = info
+    try {
+      const stored = await this.#place.stored(() => this.#place.store.load(runId))
+      const isOurs = this.#arriving.get(runId) === info
+      if (stored === undefined || !isOurs) throw new RunOwnershipLostError(runId)
+      return stored
+    } finally {
+      if (this.#arriving.get(runId) === info) this.#arriving.delete(runId)
+    }
   }
 
   /**
@@ -178,7 +220,8 @@ export class OwnedRuns {
   }
 
   /** Takes out of memory what only waits for somebody, and whose handler nobody has. */
-  park(now: number): void {
+  park(): void {
+    const at = now(this.#place.clock)
     for (const run of this.#runs.values()) {
       const { runId, compiled, owner, handler, journal } = run
       const { run: data }: { run: Run } = handler.actor.getSnapshot().context
@@ -186,15 +229,27 @@ export class OwnedRuns {
       const all = [data, ...Array.from(nestedRuns(data), ({ child }) => child.run)]
       if (run.held || !isQuiet || all.some((each) => LiveRun.of(each).session.entries.size > 0)) continue
       const dueAt = Math.min(...all.flatMap((each) => [...each.timers.values()].map((timer) => timer.dueAt)))
-      if (dueAt <= now) continue
-      this.#parked.set(runId, { info: journal.toInfo(compiled.definition.name, owner), compiled, dueAt })
+      if (dueAt <= at) continue
+      const info = journal.toInfo(compiled.definition.name, owner)
+      this.#parked.set(runId, { info, compiled, timer: this.#wakeAfter(dueAt - at, runId) })
       journal.lose(new RunOwnershipLostError(runId))
     }
   }
 
-  /** Brings back what is due. */
-  wake(now: number): void {
-    for (const parked of this.#parked.values()) if (parked.dueAt <= now) void this.#revive(parked)
+  /** Brings back a parked run when it is due; sooner where that is further off than JavaScript can count. */
+  #wakeAfter(ms: number, runId: string): unknown {
+    if (ms === Number.POSITIVE_INFINITY) return undefined
+    const { clock } = this.#place
+    const timer = clock.setTimeout(() => this.get(runId), Math.min(ms, 2 ** 31 - 1))
+    // No reason for the process to live on.
+    ;(timer as { unref?(): void }).unref?.()
+    return timer
+  }
+
+  #unpark(runId: string): void {
+    const timer = this.#parked.get(runId)?.timer
+    if (timer !== undefined) this.#place.clock.clearTimeout(timer)
+    this.#parked.delete(runId)
   }
 
   /** Something may be in the inbox of a run. */
@@ -213,13 +268,15 @@ export class OwnedRuns {
 
   /** A run is not this process's any more. */
   lose(runId: string): void {
-    this.#parked.delete(runId)
+    this.#unpark(runId)
+    this.#arriving.delete(runId)
     this.#runs.get(runId)?.journal.lose(new RunOwnershipLostError(runId))
   }
 
   #revive(parked: ParkedRun): Promise<OwnedRun | undefined> {
     const { runId } = parked.info
-    this.#parked.delete(runId)
+    this.#unpark(runId)
+    this.#arriving.set(runId, parked.info)
     const reviving = this.recover(parked.info, parked.compiled)
       .catch((error) => this.#place.report(error))
       .then((run) => run ?? undefined)
@@ -230,6 +287,7 @@ export class OwnedRuns {
 
   #begin(compiled: Compiled, actor: AnyActorRef, owner: Owner, journal: RunJournal): OwnedRun {
     const { id: runId }: Run = actor.getSnapshot().context.run
+    for (const onActor of this.#watchers) onActor(actor)
     actor.start()
     const handler = new WorkflowHandler(actor)
     const inbox = new Inbox({ ...this.#place, runId, compiled, handler, journal })
@@ -245,19 +303,34 @@ export class OwnedRuns {
     return run
   }
 
+  #onInput({ definition }: Compiled): OnInput | undefined {
+    return definition.options.onInput ?? this.#place.onInput
+  }
+
   #createJournal(runId: string, { departing }: Compiled, owner: Owner): RunJournal & Journal {
-    const { store, commit, report, onRoom } = this.#place
-    const leave = () => {
-      if (this.#runs.delete(runId)) onRoom()
+    const { store, commit, lease, report, onRoom, retentionMs } = this.#place
+    const keep = async (base: Base): Promise<void> => {
+      const dropTo = retentionMs === undefined ? 0 : await lastBefore(store, runId, base.seq, Date.now() - retentionMs)
+      await store.compact(runId, owner, base, dropTo)
     }
-    return new RunJournal({
-      ...{ owner, commit, departing },
-      keepBase: (base: Base) => void store.compact(runId, owner, base, 0).catch(report),
+    let keeping: Promise<void> = Promise.resolve()
+    const leave = () => {
+      // Another copy of the run may be here by now.
+      if (this.#runs.get(runId)?.journal !== journal) return
+      this.#runs.delete(runId)
+      onRoom()
+    }
+    const journal: RunJournal = new RunJournal({
+      ...{ owner, commit, lease, departing },
+      keepBase: (base: Base) => {
+        keeping = keeping.then(() => keep(base)).catch(report)
+      },
       records: () => allRecords(store, runId),
       onAsked: () => void this.#runs.get(runId)?.inbox.read(),
       onEnd: leave,
       onLost: leave,
     })
+    return journal
   }
 }
 

@@ -44,22 +44,23 @@ export function encodeFact(event: AnyEventObject, pack: Packer): RecordBody {
   switch (event.type) {
     case 'blazen.settled': {
       const { step, execution, events, writes, shared, collected, durationMs } = event as Settled
-      return {
-        kind: 'settled',
-        body: {
-          step,
-          execution,
-          events: events.map((each) => pack.event(each, `the "${each.type}" that step "${step}" returned`)),
-          ...(writes === undefined ? {} : encodeWrites(writes, step, pack)),
-          ...(shared === undefined ? {} : { shared: encodeWrites(shared, step, pack).writes }),
-          ...(collected === undefined || collected.length === 0 ? {} : { collected }),
-          durationMs,
-        },
+      // Written out, since there is one for every step, and spreads cost more than the rest of it.
+      const body: SettledBody = { step, execution, events: [] }
+      for (const each of events) body.events.push(pack.event(each, `the "${each.type}" that step "${step}" returned`))
+      if (writes !== undefined) encodeWrites(body, writes, step, pack)
+      if (shared !== undefined) {
+        const kept: WritesBody = {}
+        encodeWrites(kept, shared, step, pack)
+        body.shared = kept.writes
       }
+      if (collected !== undefined && collected.length > 0) body.collected = collected
+      body.durationMs = durationMs
+      return { kind: 'settled', body }
     }
     case 'blazen.begun': {
       const { execution, step, child, drop, writes } = event as Begun
-      const kept = writes === undefined ? {} : encodeWrites(writes, step, pack)
+      const kept: WritesBody = {}
+      if (writes !== undefined) encodeWrites(kept, writes, step, pack)
       return { kind: 'begun', body: { step, execution, drop, ...kept, child: pack.child(child) } }
     }
     case 'blazen.sent': {
@@ -110,17 +111,31 @@ export function computeStatus(before: string, fact: AnyEventObject): string {
   }
 }
 
+interface WritesBody {
+  writes?: [string, PersistedValue?][]
+  lost?: string[]
+}
+
+interface SettledBody extends WritesBody {
+  readonly step: string
+  readonly execution: number
+  readonly events: PersistedValue[]
+  shared?: WritesBody['writes']
+  collected?: Settled['collected']
+  durationMs?: number | undefined
+}
+
 /** Deleted keys stand alone, and so do those whose value the pause policy leaves out. */
-function encodeWrites(writes: Writes, step: string, pack: Packer): { writes: object; lost?: object } {
+function encodeWrites(body: WritesBody, writes: Writes, step: string, pack: Packer): void {
   const lost: string[] = []
-  const written = [...writes].map(([key, value]): [string, PersistedValue?] => {
+  body.writes = [...writes].map(([key, value]): [string, PersistedValue?] => {
     if (value === deleted) return [key]
     const kept = pack.entry(key, value as Stored, step)
     if (kept !== undefined) return [key, kept]
     lost.push(key)
     return [key]
   })
-  return lost.length > 0 ? { writes: written, lost } : { writes: written }
+  if (lost.length > 0) body.lost = lost
 }
 
 /** The keys whose value a record had to leave out. */

@@ -1,10 +1,10 @@
 import { type AnyActorRef, createActor } from 'xstate'
-import { fail } from '../machines/index.ts'
+import { type Clock, fail, now } from '../machines/index.ts'
 import { ArrivedRun, type Compiled, nestedIn } from './compile.ts'
 import type { SendOptions } from './context.ts'
 import { toMs } from './duration.ts'
 import { BlazenError, InputRequestError, RunFinishedError, UnhandledEventError } from './errors.ts'
-import type { AnyEvent, InputRequestEvent } from './event.ts'
+import { type AnyEvent, type InputRequestEvent, InputResponseEvent } from './event.ts'
 import { type RunStatus, WorkflowHandler } from './handler.ts'
 import { type HistoryRecord, toHistory } from './history.ts'
 import { wasAnswered } from './inbox.ts'
@@ -22,6 +22,8 @@ import { type ReadRun, readStoredRun } from './stored-run.ts'
 export interface HandlePlace {
   readonly store: Store
   readonly pollMs: number
+  /** The clock of the runs. */
+  readonly clock: Clock
   /** The run, if it is in this process. */
   readonly owned: (runId: string) => Promise<OwnedRun | undefined>
   /** The run, if nobody has it, or this process: taken over. */
@@ -102,12 +104,16 @@ export class RunHandle<Result = unknown> {
   async sendEvent(event: AnyEvent, options: SendOptions = {}): Promise<void> {
     const owned = await this.#place.owned(this.runId)
     if (owned !== undefined) return owned.handler.sendEvent(event, options)
+    const { delay } = options
+    if (InputResponseEvent.is(event)) {
+      if (delay === undefined) return this.respondToInput(event.requestId, event.response)
+      throw new InputRequestError('An answer cannot be delayed: give it when it is due.', event.requestId)
+    }
     await this.#alive()
     const { accepted } = this.#compiled.blueprint
     if (!accepted.includes(event.type)) throw new UnhandledEventError(event, undefined, accepted)
-    const { delay } = options
-    const dueAt =
-      delay === undefined ? undefined : Date.now() + toMs(delay, 'sendEvent: delay', Number.MAX_SAFE_INTEGER)
+    const delayMs = delay === undefined ? undefined : toMs(delay, 'sendEvent: delay', Number.MAX_SAFE_INTEGER)
+    const dueAt = delayMs === undefined ? undefined : now(this.#place.clock) + delayMs
     await this.#post({ kind: 'event', event, dueAt })
   }
 
@@ -146,7 +152,7 @@ export class RunHandle<Result = unknown> {
   }
 
   async #post(message: Message): Promise<void> {
-    const letter = toLetter(message, Date.now(), this.#compiled.blueprint.classes)
+    const letter = toLetter(message, Math.round(now(this.#place.clock)), this.#compiled.blueprint.classes)
     if (!(await this.#place.store.post(this.runId, letter))) throw noRun(this.runId)
   }
 
@@ -199,6 +205,7 @@ export class RunHandle<Result = unknown> {
 const nowhere: Omit<JournalPlace, 'records'> = {
   owner: { id: '', epoch: 0, leaseMs: 0 },
   commit: { add: () => {} },
+  lease: undefined,
   departing: () => {
     throw new TypeError('Nothing is written of a run that is only looked at.')
   },

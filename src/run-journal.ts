@@ -1,10 +1,11 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate'
-import { clockOf, fail, type Journal, now, type Run, toData } from '../machines/index.ts'
+import { clockOf, fail, type Journal, now, type Run, toData, wakeSteps } from '../machines/index.ts'
 import { sizeOf, toBase } from './base.ts'
 import { Blobs } from './codec.ts'
 import { InputRequestError, RunFinishedError, RunOwnershipLostError, StoreError } from './errors.ts'
 import type { Writing } from './group-commit.ts'
 import { unwrap, wrap } from './inner-fact.ts'
+import type { Lease } from './lease.ts'
 import { answeredIn, findRequest, requestIds } from './open-request.ts'
 import { computeStatus, encodeFact, isFromOutside, type RecordBody } from './record-codec.ts'
 import { type Departing, Packer } from './snapshot-write.ts'
@@ -15,6 +16,8 @@ import { endedStatuses } from './store-rules.ts'
 export interface JournalPlace {
   readonly owner: Owner
   readonly commit: { add(writing: Writing): void }
+  /** `undefined` where nobody else can have the run. */
+  readonly lease: Lease | undefined
   /** How to write down values of this run, and where to put the bytes. */
   readonly departing: (run: Run, blobs: Blobs) => Departing
   /** Keeps a new base; `undefined` where none is wanted. */
@@ -28,8 +31,13 @@ export interface JournalPlace {
   readonly onLost: (error: unknown) => void
 }
 
-/** The least that has to lie behind a base before a new one is written, in characters and bytes. */
+/**
+ * A new base is written when what lies behind the last one, in characters and bytes, is more than this, and than twice
+ * that base: so bases are at most a third of what is written, and reading a run is at most three times reading its base.
+ */
 const leastBehindBase = 64 * 1024
+
+const noRequests: ReadonlySet<string> = new Set()
 
 const done: ReadonlySet<string> = new Set(endedStatuses)
 
@@ -84,6 +92,15 @@ export class RunJournal implements Journal {
     return this.#inFlight > 0
   }
 
+  get isSure(): boolean {
+    return this.#place.lease?.isSure ?? true
+  }
+
+  /** The run is its owner's for certain again. */
+  wake(): void {
+    if (this.#actor?.getSnapshot().status === 'active') wakeSteps(this.#actor)
+  }
+
   /** The run as its store has it, or will have it when all is written that was handed in. */
   toInfo(workflow: string, { id: owner, epoch }: Owner): RunInfo {
     const { id: runId } = this.#run
@@ -135,7 +152,10 @@ export class RunJournal implements Journal {
       const isAwaited = this.#waiting.has(sent)
       this.#reject(sent, error)
       // What somebody outside can mend is no failure of the run.
-      if (isAwaited && isFromOutside(unwrap(this.#run, fact).fact)) return
+      if (isAwaited && isFromOutside(unwrap(this.#run, fact).fact)) {
+        if (taken.length > 0) this.#write(undefined, this.#status, taken, () => {})
+        return
+      }
       kept = wrap(unwrap(this.#run, fact).way, fail({ kind: 'error', error }))
       record = this.#encode(kept, blobs)
     }
@@ -143,7 +163,8 @@ export class RunJournal implements Journal {
     const answered = answeredIn(this.#run, kept)
     if (answered !== undefined) this.#answering.add(answered)
     this.#inFlight++
-    this.#write({ ...record, bytes: blobs.toBytes() }, computeStatus(this.#status, kept), taken, (seq) => {
+    const { kind, body } = record
+    this.#write({ kind, body, bytes: blobs.toBytes() }, computeStatus(this.#status, kept), taken, (seq) => {
       this.#fold(kept, sent, seq)
     })
   }
@@ -201,7 +222,13 @@ export class RunJournal implements Journal {
     this.#status = status
     this.#unwritten++
     this.#place.commit.add({
-      ...{ runId: this.#run.id, owner: this.#place.owner, expectedSeq, records, status, taken },
+      runId: this.#run.id,
+      owner: this.#place.owner,
+      expectedSeq,
+      records,
+      status,
+      taken,
+      isLost: () => this.#lost !== undefined,
       onWritten: () => {
         this.#unwritten--
         if (this.#lost === undefined) onWritten(expectedSeq + records.length)
@@ -223,7 +250,8 @@ export class RunJournal implements Journal {
       this.#reject(sent, new RunFinishedError(this.#run.id, this.#status))
       return
     }
-    const asked = new Set(requestIds(this.#run))
+    const open = requestIds(this.#run)
+    const asked = open.length === 0 ? noRequests : new Set(open)
     this.#send(actor, fact)
     this.#waiting.get(sent)?.resolve()
     this.#waiting.delete(sent)
@@ -235,7 +263,7 @@ export class RunJournal implements Journal {
       this.#place.onAsked()
       break
     }
-    if (this.#behindBase > Math.max(leastBehindBase, this.#baseSize)) this.#writeBase(actor, seq)
+    if (this.#behindBase > Math.max(leastBehindBase, 2 * this.#baseSize)) this.#writeBase(actor, seq)
   }
 
   #send(actor: AnyActorRef, fact: AnyEventObject): void {

@@ -36,11 +36,11 @@ export interface Departing {
   readonly lostSession: readonly LostEntry[]
   readonly lostState: readonly LostEntry[]
   /** Takes bytes as they are; without it they become text. */
-  readonly blobs?: Blobs
+  readonly blobs?: Blobs | undefined
   /** The same of a run inside this one. */
   readonly child: (child: Child) => Departing
   /** What a base says of how its workflow routes. */
-  readonly plan?: Plan
+  readonly plan?: Plan | undefined
   /** Called once a run, with what was dropped. */
   readonly onDrop: (dropped: readonly string[]) => void
 }

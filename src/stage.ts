@@ -9,7 +9,12 @@ import { pipelineInput, type StageRecord, stageRecord, writePipelineInput, write
 import type { StateNamespace, StateProperties } from './state.ts'
 
 /** What mappers and conditions of a stage see. */
-export interface StageView<Input = unknown, Last = unknown, Results = object, Shared extends object = Record<string, unknown>> {
+export interface StageView<
+  Input = unknown,
+  Last = unknown,
+  Results = object,
+  Shared extends object = Record<string, unknown>,
+> {
   readonly runId: string
   /** The input of the pipeline. */
   readonly input: Input
@@ -57,7 +62,7 @@ export function toStageStep(
   return {
     name: stage.name,
     options: { accepts, emits, retry: stage.retry ?? { attempts: 1 } },
-    child: (name) => (stage.kind === 'loop' ? only : types.get(name)),
+    child: (name: string) => (stage.kind === 'loop' ? only : types.get(name)),
     run: async (event: { readonly input?: unknown }, ctx: StepContext) => {
       const attempt = attemptOf(ctx)
       if (before.length === 0) writePipelineInput(attempt, event.input)
@@ -165,9 +170,13 @@ export function firstOf(ended: readonly Ended[]): { readonly branch: string; rea
   if (errors.length === 1) throw errors[0]
   const [first] = errors
   throw Object.assign(
-    new BlazenError('all_branches_failed', `All ${errors.length} branches have failed: ${errors.map(String).join('; ')}`, {
-      cause: new AggregateError(errors),
-    }),
+    new BlazenError(
+      'all_branches_failed',
+      `All ${errors.length} branches have failed: ${errors.map(String).join('; ')}`,
+      {
+        cause: new AggregateError(errors),
+      },
+    ),
     { runPath: (first as { runPath?: readonly string[] })?.runPath?.slice(0, 1) ?? [] },
   )
 }

@@ -90,24 +90,24 @@ export class AttemptState implements Values {
   update(key: string, recipe: Recipe<unknown>): void {
     const { run } = this.#check()
     const entryKey = toEntryKey(key)
-    // On a value that nobody else has changed meanwhile, the recipe runs once.
-    let last: { readonly before: unknown; readonly after: Stored } | undefined
-    const apply = (before: unknown) => {
-      if (last === undefined || !Object.is(last.before, before)) {
-        last = { before, after: this.#store(changeValue(key, before as Stored, recipe)) }
-      }
-      return last.after
-    }
-    // Run once here, so that a recipe that throws does so where it was written.
-    apply(run.state.get(entryKey))
-    run.state.change(this.#writes, entryKey, apply)
+    const apply = (before: unknown) => this.#store(changeValue(key, before as Stored, recipe))
+    // Run once here, so that a recipe that throws does so where it was written; the log finds what it gave.
+    const seen = run.state.get(entryKey)
+    let first: { readonly after: Stored } | undefined = { after: apply(seen) }
+    run.state.change(this.#writes, entryKey, (before) => {
+      const { after } = first !== undefined && Object.is(before, seen) ? first : { after: apply(before) }
+      first = undefined
+      return after
+    })
+    // On a value that nobody else changes meanwhile, the recipe has run for good.
+    run.state.get(entryKey)
   }
 
   delete(key: string): boolean {
     const { run } = this.#check()
     const entryKey = toEntryKey(key)
     const had = run.state.has(entryKey)
-    if (had) run.state.write(this.#writes, entryKey, deleted)
+    if (had || run.state.isLost(entryKey)) run.state.write(this.#writes, entryKey, deleted)
     return had
   }
 

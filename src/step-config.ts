@@ -5,8 +5,8 @@ import { attempt, optionalMs } from './definition-problem.ts'
 import {
   EventValidationError,
   isFromBelow,
-  StageError,
   RunAbortedError,
+  StageError,
   StateValidationError,
   StepReturnError,
   StepTimeoutError,
@@ -32,6 +32,7 @@ export function toStepConfig(
   return {
     name,
     accepts: typesOf(options.accepts),
+    emits: options.emits === undefined ? undefined : typesOf(options.emits),
     concurrency,
     timeoutMs,
     retry: policy,

@@ -16,11 +16,16 @@ export async function untilStored<Result>(place: RetryPlace, fn: () => Promise<R
       return await fn()
     } catch (error) {
       place.onStoreError?.(error)
-      if ((error instanceof StoreError && error.permanent) || place.isClosed()) throw error
+      if (isPermanent(error) || place.isClosed()) throw error
       if (failures === 0 && place.onStoreError === undefined) {
         warn('BLAZEN_STORE_FAILED', `The store failed and is tried again: ${String(error)}`)
       }
       await new Promise((resolve) => setTimeout(resolve, Math.min(10_000, 50 * 2 ** failures)))
     }
   }
+}
+
+/** Whether trying again is in vain. */
+export function isPermanent(error: unknown): boolean {
+  return error instanceof StoreError && error.permanent
 }

@@ -82,7 +82,7 @@ export function closedError(): StoreError {
  * two ids would be one. Those, and the mark itself, are written as a mark and four hex digits; all others stay as they are.
  */
 export function toDatabaseText(text: string): string {
-  if (!unkept.test(text)) return text
+  if (!suspect.test(text) || !unkept.test(text)) return text
   return text.replace(new RegExp(unkept, 'gu'), (char) => `\uffff${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
@@ -92,5 +92,7 @@ export function fromDatabaseText(text: string): string {
   return text.replace(marked, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 }
 
+/** What {@link unkept} may be in: a look that costs next to nothing, as most texts have no such character. */
+const suspect = /[\0\ud800-\uffff]/
 const unkept = /[\0\uffff]|\p{Surrogate}/u
 const marked = /\uffff([0-9a-f]{4})/g

@@ -1,9 +1,10 @@
 import { type AnyActorRef, type AnyEventObject, createActor } from 'xstate'
-import type { Fact, Settled } from '../machines/index.ts'
+import { type Fact, parts, type Settled } from '../machines/index.ts'
 import { isBase, sizeOf } from './base.ts'
 import { Blobs } from './codec.ts'
 import { ArrivedRun, type Compiled, type Nested, nestedIn, nestedReader, readSnapshot } from './compile.ts'
 import { SnapshotError } from './errors.ts'
+import { storedFields } from './field-saver.ts'
 import { type Hop, type InnerFact, unwrap } from './inner-fact.ts'
 import { isSamePlan, type Plan, readPlan } from './plan.ts'
 import { decodeFact, lostIn } from './record-codec.ts'
@@ -11,6 +12,8 @@ import type { LostEntry } from './session.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
 import { type Arrived, type Arriving, checkTop, fromSnapshot, gatherObjects } from './snapshot-read.ts'
 import { toSnapshot } from './snapshot-write.ts'
+import { StateObject } from './state-object.ts'
+import { initialState } from './state-schema.ts'
 import type { Base, StoredRecord } from './store.ts'
 
 /** What is stored of a run, from where it is read. */
@@ -64,7 +67,7 @@ export function readStoredRun(compiled: Compiled, reading: Reading, change?: Cha
     ...{ session: [], lost: { session: started.picture.lost.session, state: [...lost.values()] } },
   }
   return {
-    picture: isMigrated ? migrated(picture, compiled, snapshot) : picture,
+    picture: withFirstObjects(isMigrated ? migrated(picture, compiled, snapshot) : picture, compiled),
     sizes: { behindBase: sizeOf(behind), base: sizeOf([from]) },
     isMigrated,
   }
@@ -95,6 +98,31 @@ function migrated(
     child: ({ logic, run }) => (logic as Nested).compiled.departing(run, blobs),
   })
   return readSnapshot(definition, blueprint, snapshot, { blobs: blobs.toBytes() }).picture
+}
+
+/**
+ * What a run begins with is written down before field stores have their part of it. Where no step has settled, the
+ * process may have died in between: then these objects are made and saved anew, as the run begins with them.
+ */
+function withFirstObjects(picture: Arrived, { definition: { name, options }, blueprint }: Compiled): Arrived {
+  const { state: found, open, executions } = picture.data
+  const hasSettled = executions > open.length
+  if (options.state === undefined || hasSettled || picture.status !== 'active') return picture
+  const keys = [...found.keys()].filter((key) => hasStoredFields(found.get(key)))
+  if (keys.length === 0) return picture
+  const first = new Map<string, unknown>(initialState(options.state, name, blueprint.classes))
+  const state = new Map(found)
+  for (const key of keys) {
+    const object = first.get(key)
+    if (!(object instanceof StateObject)) continue
+    state.set(key, object)
+    for (const [part, entry] of object[parts]) state.set(part, entry)
+  }
+  return { ...picture, data: { ...picture.data, state } }
+}
+
+function hasStoredFields(value: unknown): boolean {
+  return value instanceof StateObject && storedFields(value).length > 0
 }
 
 /** What is needed to read a workflow's records. */

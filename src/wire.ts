@@ -1,15 +1,17 @@
 import type { AnyEvent, AnyEventType } from './event.ts'
 
-/** In the type of a workflow: this step accepts events of this type. */
-export interface AcceptWire<Step extends string, Type extends string> {
+/** In the type of a workflow: this step accepts events of this type. `Event` is the event type. */
+export interface AcceptWire<Step extends string, Type extends string, Event = unknown> {
   readonly step: Step
   readonly accepts: Type
+  readonly event: Event
 }
 
-/** In the type of a workflow: this step emits events of this type. */
-export interface EmitWire<Step extends string, Type extends string> {
+/** In the type of a workflow: this step emits events of this type. `Event` is the event type it declares, or the event it returns. */
+export interface EmitWire<Step extends string, Type extends string, Event = unknown> {
   readonly step: Step
   readonly emits: Type
+  readonly event: Event
 }
 
 /** In the type of a workflow: this step does not say what it emits, so it may send anything. */
@@ -25,14 +27,20 @@ export interface ExternalWire<Type extends string> {
 
 /** What a step accepts, and what it emits: what it declares or, where it does not, what its function returns. */
 export type WiresOf<Step extends string, Accepts extends AnyEventType, Emits extends AnyEventType, Returned> =
-  | AcceptsOf<Step, Accepts['type']>
-  | (AnyEventType extends Emits
-      ? EmitsOf<Step, EventIn<Returned>['type']> | OpenWire<Step>
-      : EmitsOf<Step, Emits['type']>)
+  | AcceptsOf<Step, Accepts>
+  | (AnyEventType extends Emits ? EmitsOf<Step, EventIn<Returned>> | OpenWire<Step> : EmitsOf<Step, Emits>)
 
-type AcceptsOf<Step extends string, Type extends string> = Type extends string ? AcceptWire<Step, Type> : never
+type AcceptsOf<Step extends string, Event extends AnyEvent> = Event extends AnyEvent
+  ? AcceptWire<Step, Event['type'], Event>
+  : never
 
-type EmitsOf<Step extends string, Type extends string> = Type extends string ? EmitWire<Step, Type> : never
+type EmitsOf<Step extends string, Event extends AnyEvent> = Event extends AnyEvent
+  ? EmitsOfEach<Step, Event['type'], Event>
+  : never
+
+type EmitsOfEach<Step extends string, Type extends string, Event> = Type extends string
+  ? EmitWire<Step, Type, Event>
+  : never
 
 /** The events in what a step returns. */
 type EventIn<Returned> = unknown extends Returned

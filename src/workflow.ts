@@ -1,5 +1,5 @@
 import { createActor } from 'xstate'
-import type { WorkflowMachine } from '../machines/index.ts'
+import { type Clock, systemClock, type WorkflowMachine } from '../machines/index.ts'
 import { type Compiled, compile, createRun, RunInput, readSnapshot } from './compile.ts'
 import type { StepContext } from './context.ts'
 import type { NamedStep, Step, StepOptions, WorkflowDefinition, WorkflowOptions } from './definition.ts'
@@ -29,6 +29,12 @@ export interface RunOptions {
    * @default false
    */
   readonly history?: boolean
+  /**
+   * What the run takes its time from: delays, timeouts, retries, and the times in its records. Tests give a virtual one.
+   *
+   * @default the machine's
+   */
+  readonly clock?: Clock
 }
 
 /** What `run` takes: the input may be left out where the schema has a default for all of it. */
@@ -141,19 +147,19 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
   run(
     this: Checked<Problems<Wires>, Workflow<Input, Start, Result, State, Wires>>,
     ...args: RunArguments<Input>
-  ): WorkflowHandler<Result>
+  ): WorkflowHandler<Result, State>
   run(
     input?: unknown,
-    { runId = crypto.randomUUID(), signal, timeout, onInput, history = false }: RunOptions = {},
-  ): WorkflowHandler<Result> {
+    { runId = crypto.randomUUID(), signal, timeout, onInput, history = false, clock = systemClock }: RunOptions = {},
+  ): WorkflowHandler<Result, State> {
     const compiled = this.#compile()
     const start = toStartEvent(this.#definition, input)
     const timeoutMs = timeout === undefined ? undefined : toMs(timeout, 'run: timeout')
     const journal = history ? createMemoryJournal(compiled) : undefined
-    const actor = createRun(compiled, new RunInput(runId, start, timeoutMs, onInput, signal, journal?.journal))
+    const actor = createRun(compiled, new RunInput(runId, start, timeoutMs, onInput, signal, journal?.journal), clock)
     journal?.begin(actor)
     actor.start()
-    const handler = new WorkflowHandler<Result>(actor)
+    const handler = new WorkflowHandler<Result, State>(actor)
     if (signal !== undefined) abortOn(signal, handler)
     return handler
   }
@@ -169,14 +175,17 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
   resume(
     this: Checked<Problems<Wires>, Workflow<Input, Start, Result, State, Wires>>,
     snapshot: WorkflowSnapshot,
-    options?: Pick<RunOptions, 'signal' | 'onInput'>,
-  ): WorkflowHandler<Result>
-  resume(snapshot: WorkflowSnapshot, { signal, onInput }: RunOptions = {}): WorkflowHandler<Result> {
+    options?: Pick<RunOptions, 'signal' | 'onInput' | 'clock'>,
+  ): WorkflowHandler<Result, State>
+  resume(
+    snapshot: WorkflowSnapshot,
+    { signal, onInput, clock = systemClock }: RunOptions = {},
+  ): WorkflowHandler<Result, State> {
     const { machine, blueprint } = this.#compile()
     const arrived = readSnapshot(this.#definition, blueprint, snapshot, { onInput, signal })
-    const actor = createActor(machine, { snapshot: arrived as never })
+    const actor = createActor(machine, { snapshot: arrived as never, clock })
     actor.start()
-    const handler = new WorkflowHandler<Result>(actor)
+    const handler = new WorkflowHandler<Result, State>(actor)
     if (signal !== undefined) abortOn(signal, handler)
     if (handler.status === 'paused') actor.send({ type: 'blazen.resume' })
     return handler

@@ -181,7 +181,7 @@ describe('collect', () => {
       .run()
       .result()
     expect(all).toBe(count)
-  })
+  }, 60_000)
 })
 
 describe('an attempt that fails', () => {

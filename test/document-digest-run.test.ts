@@ -128,10 +128,9 @@ describe('a run', () => {
     const seen: string[] = []
     for await (const event of handler.stream()) {
       if (DocumentsListed.is(event)) seen.push(`${event.total} listed`)
-      if (DocumentDone.is(event)) seen.push(event.path)
+      if (DocumentDone.is(event)) seen.push(`${event.done} of ${event.total}`)
     }
-    expect(seen.slice(0, 1)).toEqual(['2 listed'])
-    expect(seen.slice(1).sort()).toEqual(['a.md', 'b.md'])
+    expect(seen).toEqual(['2 listed', '1 of 2', '2 of 2'])
   })
 
   test('that is aborted writes no report', async () => {
@@ -148,11 +147,11 @@ describe('a run', () => {
 })
 
 describe('progress in lines', () => {
-  function linesOf(total: number): string[] {
+  function linesOf(total: number, before = 0): string[] {
     const lines: string[] = []
     const progress = createLines((line) => lines.push(line))
-    progress.start(total)
-    for (let n = 0; n < total; n++) progress.advance()
+    progress.start(total, before)
+    for (let n = before; n < total; n++) progress.advance()
     progress.stop()
     return lines
   }
@@ -161,6 +160,10 @@ describe('progress in lines', () => {
     expect(linesOf(1000)).toHaveLength(11)
     expect(linesOf(3)).toEqual(['Reading 3 documents', '33 % (1 of 3)', '66 % (2 of 3)', '100 % (3 of 3)'])
     expect(linesOf(0)).toEqual(['Reading 0 documents'])
+  })
+
+  test('says where it goes on, after a process that did not get to the end', () => {
+    expect(linesOf(4, 2)).toEqual(['Going on after 2 of 4 documents', '75 % (3 of 4)', '100 % (4 of 4)'])
   })
 })
 

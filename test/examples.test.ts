@@ -19,6 +19,8 @@ import * as stateAndSession from '../examples/09-state-and-session.ts'
 import * as pauseAndResume from '../examples/10-pause-and-resume.ts'
 import * as blazenState from '../examples/11-blazen-state.ts'
 import * as versionsAndMigration from '../examples/12-versions-and-migration.ts'
+import * as durableRuns from '../examples/13-durable-runs.ts'
+import * as modelBasedTesting from '../examples/18-model-based-testing.ts'
 import { defineDigestWorkflow } from '../examples/document-digest/digest-workflow.ts'
 
 const folder = fileURLToPath(new URL('../examples', import.meta.url))
@@ -123,6 +125,26 @@ const examples = [
       'stored: version 1, in step "charge"',
       'resumed: 450 cents billed, 450 in the state',
       'refused: The snapshot is of version "1" of workflow "shop", which is at version "2", and no migration leads from the one to the other. Add one: migrate: { "1": (draft) => { … } }.',
+    ],
+  },
+  {
+    name: '13-durable-runs',
+    main: durableRuns.main,
+    prints: [
+      'begin: charged 480 EUR, with the key order-17/1',
+      'begin: killed while it was waiting',
+      'goOn: order-17 asks: Ship a desk?',
+      'goOn: order-17: a desk is on its way',
+      'goOn: charge, ship',
+    ],
+  },
+  {
+    name: '18-model-based-testing',
+    main: modelBasedTesting.main,
+    prints: [
+      'ok: StartEvent > Refund > StopEvent',
+      'ok: StartEvent > Question > StopEvent',
+      'ok: StartEvent > Spam > StopEvent',
     ],
   },
 ]
@@ -278,6 +300,14 @@ describe('with XState alone', () => {
     old.stop()
     const alone = createActor(version2.machine, { snapshot: JSON.parse(stored), input: { item: 'coffee' } }).start()
     expect(await toPromise(alone)).toBe(await version2.run({ item: 'coffee' }).result())
+  })
+
+  test('durable runs', async () => {
+    const { order } = durableRuns
+    const alone = createActor(order.machine, { input: { item: 'a desk', euros: 480 } }).start()
+    await waitFor(alone, (snapshot) => snapshot.matches('waiting'))
+    alone.send(InputResponseEvent({ requestId: 'ship', response: false }))
+    expect(await toPromise(alone)).toBe('refunded')
   })
 
   test('document digest', async () => {

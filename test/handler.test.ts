@@ -87,6 +87,45 @@ describe('the status of a run', () => {
   })
 })
 
+describe('whoever looks on', () => {
+  test('sees the outcome without waiting, always the same object', async () => {
+    const handler = quick.run()
+    expect(handler.outcome).toBeUndefined()
+    await handler.result()
+    expect(handler.outcome).toEqual({ status: 'fulfilled', value: 'quick' })
+    expect(handler.outcome).toBe(handler.outcome)
+    const aborted = endless.run()
+    aborted.actor.stop()
+    expect(aborted.outcome).toMatchObject({ status: 'rejected', reason: await rejection(aborted.result()) })
+  })
+
+  test('is told once of all that happens in a turn, until that is ended', async () => {
+    const [begin, gate] = [createGate(), createGate()]
+    const flow = workflow('writes').step('write', { accepts: StartEvent }, async (_event, ctx) => {
+      await begin.opened
+      for (let n = 0; n < 100; n++) ctx.set('n', n)
+      await gate.opened
+      ctx.set('n', 'last')
+      return StopEvent()
+    })
+    const handler = flow.run()
+    let count = 0
+    const first = new Promise<void>((resolve) => {
+      const unsubscribe = handler.subscribe(() => {
+        count++
+        unsubscribe()
+        resolve()
+      })
+    })
+    begin.open()
+    await first
+    expect([count, handler.state.get('n')]).toEqual([1, 99])
+    gate.open()
+    await handler.result()
+    expect([count, handler.state.n, [...handler.state.keys()]]).toEqual([1, 'last', ['n']])
+  })
+})
+
 describe('the result', () => {
   test('is one promise for all callers, before and after the end', async () => {
     const handler = quick.run()

@@ -23,6 +23,8 @@ export interface CodeBlock {
 /**
  * Tests documents of this repository: every `ts` or `tsx` block is a whole program that type-checks and runs to its end.
  * If it has comments `// prints …`, their texts are the lines that it prints, all of them.
+ * The default export of a `tsx` block is rendered in a page, where comments `// click …` (the name of a button) and
+ * `// shows …` (a text that is there in the end) are done in their order.
  * Relative links lead to files that exist, and `npm run` commands to scripts.
  *
  * @param documents paths from the root of the repository.
@@ -50,7 +52,8 @@ export function testDocuments(documents: readonly string[]): void {
   describe.concurrent('every code block runs', () => {
     for (const [block, path] of pathOf) {
       test(block.place, { timeout: 60_000 }, async ({ expect }) => {
-        const { stdout } = await execute(process.execPath, ['--import', 'tsx', path], { cwd: root })
+        const program = block.language === 'tsx' ? [join(root, 'test/page-block.ts'), path, toActs(block)] : [path]
+        const { stdout } = await execute(process.execPath, ['--import', 'tsx', ...program], { cwd: root })
         if (block.prints.length > 0) expect(stdout.trimEnd().split('\n')).toEqual(block.prints)
       })
     }
@@ -91,6 +94,11 @@ export function findBlocks(document: string, markdown: string): CodeBlock[] {
     })
   }
   return blocks
+}
+
+/** What is done in the page of a `tsx` block, as JSON: `[verb, text]` each. */
+function toActs({ program }: CodeBlock): string {
+  return JSON.stringify([...program.matchAll(/\/\/ (click|shows) (.*)$/gm)].map(([, verb, text]) => [verb, text]))
 }
 
 function withoutCode(markdown: string): string {

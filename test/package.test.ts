@@ -24,7 +24,8 @@ afterAll(() => rm(dist, { recursive: true, force: true }))
 
 test('every entry of the package is built, and nothing else', async () => {
   const built = (await readdir(dist)).filter((file) => file.endsWith('.js') && !file.startsWith('chunk-'))
-  expect(entries.map((entry) => basename(entry.default)).sort()).toEqual(built.sort())
+  const named = [...entries.map((entry) => entry.default), ...Object.values(manifest.bin)]
+  expect(named.map((file) => basename(file)).sort()).toEqual(built.sort())
   for (const entry of entries) expect(entry.types).toBe(entry.default.replace(/\.js$/, '.d.ts'))
 })
 
@@ -32,9 +33,11 @@ test('every entry exports what its source does', async () => {
   for (const [name, source] of [
     ['index', await import('../src/index.ts')],
     ['machines', await import('../machines/index.ts')],
+    ['inspect', await import('../src/inspect/index.ts')],
     ['sqlite', await import('../src/sqlite/index.ts')],
     ['postgres', await import('../src/postgres/index.ts')],
     ['testing', await import('../src/testing/index.ts')],
+    ['react', await import('../src/react/index.ts')],
   ] as const) {
     const built = await import(join(dist, `${name}.js`))
     expect(Object.keys(built).sort()).toEqual(Object.keys(source).sort())
@@ -43,12 +46,22 @@ test('every entry exports what its source does', async () => {
 
 test('what is built imports nothing but the declared dependencies', async () => {
   const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })
+  const imports = new Map<string, string[]>()
   for (const file of (await readdir(dist)).filter((file) => file.endsWith('.js'))) {
     const { importedFiles } = ts.preProcessFile(await readFile(join(dist, file), 'utf8'), true, true)
-    const packages = importedFiles.map(({ fileName }) => fileName).filter((name) => !name.startsWith('.'))
-    // The store for SQLite finds its driver by Node's own means.
-    const isAllowed = (name: string) => declared.includes(name) || (file === 'sqlite.js' && name === 'node:module')
-    expect(packages.filter((name) => !isAllowed(name))).toEqual([])
+    imports.set(
+      file,
+      importedFiles.map(({ fileName }) => fileName),
+    )
+  }
+  // The store for SQLite finds its driver by Node's own means, and the command is a program for Node.
+  const anywhere = new Set([...imports.keys()].filter((file) => !/^(sqlite|cli|chunk-.*)\.js$/.test(file)))
+  for (const file of anywhere)
+    for (const name of imports.get(file) ?? []) if (name.startsWith('.')) anywhere.add(basename(name))
+  for (const [file, all] of imports) {
+    const packages = all.filter((name) => !name.startsWith('.'))
+    const isAllowed = (name: string) => declared.includes(name) || (!anywhere.has(file) && name.startsWith('node:'))
+    expect([file, packages.filter((name) => !isAllowed(name))]).toEqual([file, []])
   }
 })
 

@@ -67,7 +67,13 @@ test('on a host', async () => {
   const host = createHost({ store, workflows: [it], pollMs: 5 })
   const handler = await host.run(it, { text: 'x' })
   await new Promise((r) => setTimeout(r, 30))
-  expect((await host.history(handler.runId)).map(({ kind }) => [kind])).toMatchObject([['started'], ['settled'], ['begun'], ['settled'], ['waiting']])
+  expect((await host.history(handler.runId)).map(({ kind }) => [kind])).toMatchObject([
+    ['started'],
+    ['settled'],
+    ['begun'],
+    ['settled'],
+    ['waiting'],
+  ])
 })
 
 test('crash', async () => {

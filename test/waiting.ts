@@ -29,3 +29,11 @@ export async function rejection(promise: Promise<unknown>): Promise<unknown> {
   if ('error' in settled) return settled.error
   throw new Error(`Expected a rejection, got ${String(settled.value)}`)
 }
+
+/** Resolves when it holds; throws if that takes too long. */
+export async function until(holds: () => unknown): Promise<void> {
+  for (let tries = 0; !(await holds()); tries++) {
+    if (tries > 2_000) throw new Error('It did not come to pass.')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}

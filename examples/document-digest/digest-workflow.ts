@@ -16,17 +16,25 @@ const inputSchema = z.object({
   documents: z.enum(['all', 'readmes']).default('all'),
 })
 
-/** What every event of a run needs to know of the whole. */
-const batchSchema = z.object({ folder: z.string(), out: z.string(), total: z.int().nonnegative() })
+/** What the steps of a run know of the whole. Kept once in the state, so that the events stay small. */
+const stateSchema = z.object({
+  folder: z.string().default(''),
+  out: z.string().default(''),
+  total: z.int().nonnegative().default(0),
+  done: z.int().nonnegative().default(0),
+})
 
-const DocumentFound = defineEvent('DocumentFound', z.object({ path: z.string(), root: z.string(), batch: batchSchema }))
-const DocumentDigested = defineEvent('DocumentDigested', z.object({ entry: entrySchema, batch: batchSchema }))
-const DigestCompleted = defineEvent('DigestCompleted', z.object({ entries: z.array(entrySchema), batch: batchSchema }))
+const DocumentFound = defineEvent('DocumentFound', z.object({ path: z.string(), root: z.string() }))
+/** What became of one document: its digest, or why there is none. */
+export const DocumentDigested = defineEvent('DocumentDigested', z.object({ entry: entrySchema }))
 
 /** Written to the stream once, when it is known how many documents there are. */
 export const DocumentsListed = defineEvent('DocumentsListed', z.object({ total: z.int().nonnegative() }))
-/** Written to the stream as each document is done, read or not. */
-export const DocumentDone = defineEvent('DocumentDone', z.object({ path: z.string() }))
+/** Written to the stream as each document is done, read or not. `done` counts this one, and those of earlier processes. */
+export const DocumentDone = defineEvent(
+  'DocumentDone',
+  z.object({ path: z.string(), done: z.int().positive(), total: z.int().positive() }),
+)
 
 /** The result of a run: what the report says, and where it is. */
 export interface DigestResult {
@@ -44,44 +52,45 @@ export interface DigestOptions {
  * Reads the Markdown documents of a folder and writes a report on them.
  *
  * ```
- * StartEvent ── list ──┬── DocumentFound ── digest ── DocumentDigested ──┬── join ── DigestCompleted ── report ── StopEvent
+ * StartEvent ── list ──┬── DocumentFound ── digest ── DocumentDigested ──┬── report ── StopEvent
  *                      ├── DocumentFound ── digest ── DocumentDigested ──┤
  *                      └── one for each file, `concurrency` at a time ───┘
  * ```
+ *
+ * Events hold paths and digests, never a document's text: what is stored of a run is no bigger than its report.
  */
 export function defineDigestWorkflow({ concurrency = 8 }: DigestOptions = {}) {
-  return workflow('document-digest', { input: inputSchema })
+  return workflow('document-digest', { input: inputSchema, state: stateSchema })
     .step(
       'list',
-      { accepts: StartEvent, emits: [DocumentFound, DocumentDigested, DigestCompleted] },
+      { accepts: StartEvent, emits: [DocumentFound, DocumentDigested, StopEvent] },
       async ({ folder, out, documents }, ctx) => {
         const { files, unreadable } = await listFiles(folder, {
           matches: (name) => FILE_NAMES[documents].test(name),
           skip: out,
           signal: ctx.signal,
         })
-        const batch = { folder, out, total: files.length + unreadable.length }
-        ctx.writeEventToStream(DocumentsListed({ total: batch.total }))
-        if (batch.total === 0) return DigestCompleted({ entries: [], batch })
+        const total = files.length + unreadable.length
+        ctx.writeEventToStream(DocumentsListed({ total }))
+        if (total === 0) return StopEvent({ result: await writeReport([], folder, out) })
+        Object.assign(ctx.state, { folder, out, total })
         return [
-          ...files.map(({ path, root }) => DocumentFound({ path, root, batch })),
-          ...unreadable.map(({ path, reason }) =>
-            DocumentDigested({ entry: toUnreadable(path, reason, folder), batch }),
-          ),
+          ...files.map((file) => DocumentFound(file)),
+          ...unreadable.map(({ path, reason }) => DocumentDigested({ entry: toUnreadable(path, reason, folder) })),
         ]
       },
     )
-    .step('digest', { accepts: DocumentFound, emits: DocumentDigested, concurrency }, async (event, ctx) => {
-      const { path, root, batch } = event
-      return DocumentDigested({ entry: await digestFile(path, root, batch.folder, ctx.signal), batch })
+    .step('digest', { accepts: DocumentFound, emits: DocumentDigested, concurrency }, async ({ path, root }, ctx) => {
+      return DocumentDigested({ entry: await digestFile(path, root, ctx.state.folder, ctx.signal) })
     })
-    .step('join', { accepts: DocumentDigested, emits: DigestCompleted }, ({ entry, batch }, ctx) => {
-      ctx.writeEventToStream(DocumentDone({ path: entry.path }))
-      const digested = ctx.collect(DocumentDigested, batch.total)
-      return digested && DigestCompleted({ entries: digested.map((event) => event.entry), batch })
-    })
-    .step('report', { accepts: DigestCompleted, emits: StopEvent }, async ({ entries, batch }) => {
-      return StopEvent({ result: await writeReport(entries, batch.folder, batch.out) })
+    .step('report', { accepts: DocumentDigested, emits: StopEvent }, async ({ entry }, ctx) => {
+      ctx.state.update('done', (done) => done + 1)
+      const { folder, out, total, done } = ctx.state
+      ctx.writeEventToStream(DocumentDone({ path: entry.path, done, total }))
+      const digested = ctx.collect(DocumentDigested, total)
+      if (digested === undefined) return
+      const entries = digested.map((event) => event.entry)
+      return StopEvent({ result: await writeReport(entries, folder, out) })
     })
 }
 

@@ -3,45 +3,80 @@
  *
  *     npm start                                  the READMEs of the installed packages
  *     npm start -- ./docs --out ./digest         the documents of a folder
+ *
+ * What has been read is kept in `digest.db` beside the report. Ended in the middle, by Ctrl-C, `kill -9` or a crash,
+ * the same command goes on where it was; after the end it begins anew.
  */
-import { relative } from 'node:path'
+import { mkdir } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { createHost } from 'blazen-xstate'
+import { sqliteStore } from 'blazen-xstate/sqlite'
 import { type Arguments, readArguments, USAGE } from './arguments.ts'
+import { beginOrGoOn, takeOver } from './digest-run.ts'
 import { type DigestResult, DocumentDone, DocumentsListed, defineDigestWorkflow } from './digest-workflow.ts'
 import { createProgress } from './progress.ts'
 
 process.exitCode = await main(process.argv.slice(2))
 
-/** Resolves to the exit code: 1 after an error, 130 after Ctrl-C. */
+/** Resolves to the exit code: 1 after an error, 130 after Ctrl-C, 143 when it was asked to end. */
 async function main(args: string[]): Promise<number> {
-  const abort = new AbortController()
+  const interrupt = new AbortController()
+  let exitCode = 0
   // Once: a second Ctrl-C ends the process at once, as it would any other.
-  process.once('SIGINT', () => abort.abort(new Error('Ctrl-C')))
+  for (const [name, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    process.once(name, () => {
+      exitCode = code
+      interrupt.abort()
+    })
+  }
   try {
     const options = readArguments(args)
     if (options.help) console.log(USAGE)
-    else printResult(await digest(options, abort.signal))
+    else printResult(await digest(options, interrupt.signal))
     return 0
   } catch (error) {
-    if (abort.signal.aborted) {
-      console.error('Aborted: no report was written.')
-      return 130
+    if (interrupt.signal.aborted) {
+      console.error('Interrupted before the report was written: the same command goes on from here.')
+      return exitCode
     }
     console.error(messageOf(error))
     return 1
   }
 }
 
+/** @param signal hands the run over to the next process. */
 async function digest({ folder, out, documents, concurrency }: Arguments, signal: AbortSignal): Promise<DigestResult> {
+  await mkdir(out, { recursive: true })
+  const store = sqliteStore(join(out, 'digest.db'))
+  const digester = defineDigestWorkflow({ concurrency })
+  // Without `recover`, what goes on is the digest that was asked for, and none of another folder into the same place.
+  // A process that is killed keeps its run until the lease is over.
+  const host = createHost({ store, workflows: [digester], recover: false, leaseMs: '2s' })
   const progress = createProgress(process.stderr)
-  const handler = defineDigestWorkflow({ concurrency }).run({ folder, out, documents }, { signal })
+  const handOver = () => void host.close()
+  signal.addEventListener('abort', handOver)
   try {
+    const { run, isOld } = await beginOrGoOn(host, digester, { folder, out, documents })
+    const onWait = () => console.error('Another process is at this digest, or has just died: waiting for it.')
+    const handler = await takeOver(run, { signal, onWait })
+    let isStarted = false
     for await (const event of handler.stream()) {
       if (DocumentsListed.is(event)) progress.start(event.total)
+      else if (!DocumentDone.is(event)) continue
+      // The list was made by an earlier process.
+      else if (isOld && !isStarted) progress.start(event.total, event.done - 1)
       if (DocumentDone.is(event)) progress.advance()
+      isStarted = true
     }
-    return await handler.result()
+    signal.throwIfAborted()
+    return await run.result()
   } finally {
     progress.stop()
+    await host.close()
+    await store.close()
   }
 }
 

@@ -2,7 +2,8 @@ import cliProgress from 'cli-progress'
 
 /** Shows how far a run is. */
 export interface Progress {
-  start(total: number): void
+  /** @param done how many were done before, by a process that did not get to the end. */
+  start(total: number, done?: number): void
   advance(): void
   /** Leaves the terminal as it was. Harmless without a start. */
   stop(): void
@@ -18,9 +19,11 @@ export function createLines(write: (line: string) => void): Progress {
   let total = 0
   let done = 0
   return {
-    start(count) {
+    start(count, before = 0) {
       total = count
-      write(`Reading ${total} ${total === 1 ? 'document' : 'documents'}`)
+      done = before
+      const documents = total === 1 ? 'document' : 'documents'
+      write(done === 0 ? `Reading ${total} ${documents}` : `Going on after ${done} of ${total} ${documents}`)
     },
     advance() {
       const tenths = Math.floor((done * 10) / total)
@@ -37,7 +40,7 @@ function createBar(output: NodeJS.WriteStream): Progress {
     cliProgress.Presets.shades_classic,
   )
   return {
-    start: (total) => bar.start(total, 0),
+    start: (total, done = 0) => bar.start(total, done),
     advance: () => bar.increment(),
     stop: () => bar.stop(),
   }

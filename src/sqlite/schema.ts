@@ -6,8 +6,10 @@ import { resultCodeOf } from './sqlite-error.ts'
  * Each brings the tables from the version that is its index to the next one. What is here has been released and does
  * not change.
  *
- * - Records lie in the order in which they came, so that writing one touches the last page and not one in the middle, whose
- *   neighbours would be rewritten with it. Their key is the run's `id` in the upper 32 bits and their number in the lower.
+ * - What a commit costs is the pages that it touches. So the records of a commit for one run, or a few, lie with those of
+ *   the run: one page. Those of a commit for many runs lie in the order in which they came, in `blazen_shared_records`:
+ *   as many pages as they fill, not one for each run. A record's key is the run's `id` in the upper 32 bits and its
+ *   number in the lower, in both.
  * - An append writes its records and nothing else, unless it changes the run's status: the number and the time of the last
  *   record are read from the records, and are in the run's row only for when a compaction has dropped them all.
  * - A letter that was taken keeps its id, and loses its body.
@@ -33,8 +35,15 @@ const migrations = [
   CREATE INDEX blazen_runs_workflow ON blazen_runs (workflow);
   CREATE INDEX blazen_runs_free ON blazen_runs (lease_until) WHERE status NOT IN ('completed', 'failed', 'aborted');
   CREATE TABLE blazen_records (
+    key INTEGER PRIMARY KEY CHECK (key > 0),
+    at REAL NOT NULL,
+    kind TEXT NOT NULL,
+    body TEXT NOT NULL,
+    bytes BLOB
+  ) STRICT;
+  CREATE TABLE blazen_shared_records (
     number INTEGER PRIMARY KEY,
-    key INTEGER NOT NULL UNIQUE,
+    key INTEGER NOT NULL UNIQUE CHECK (key > 0),
     at REAL NOT NULL,
     kind TEXT NOT NULL,
     body TEXT NOT NULL,
@@ -57,14 +66,25 @@ const migrations = [
   ) STRICT;
   CREATE VIEW blazen_run_infos AS
     SELECT id, run_id, workflow, version, idempotency_key, status,
-      coalesce((
-        SELECT key & 4294967295 FROM blazen_records
-        WHERE key BETWEEN run.id << 32 AND (run.id << 32) | 4294967295 ORDER BY key DESC LIMIT 1
-      ), seq) AS seq,
+      max(
+        seq,
+        coalesce((
+          SELECT key & 4294967295 FROM blazen_records
+          WHERE key BETWEEN run.id << 32 AND (run.id << 32) | 4294967295 ORDER BY key DESC LIMIT 1
+        ), 0),
+        coalesce((
+          SELECT key & 4294967295 FROM blazen_shared_records
+          WHERE key BETWEEN run.id << 32 AND (run.id << 32) | 4294967295 ORDER BY key DESC LIMIT 1
+        ), 0)
+      ) AS seq,
       created_at,
       coalesce((
-        SELECT at FROM blazen_records
-        WHERE key BETWEEN run.id << 32 AND (run.id << 32) | 4294967295 ORDER BY key DESC LIMIT 1
+        SELECT at FROM (
+          SELECT key, at FROM blazen_records WHERE key BETWEEN run.id << 32 AND (run.id << 32) | 4294967295
+          UNION ALL
+          SELECT key, at FROM blazen_shared_records WHERE key BETWEEN run.id << 32 AND (run.id << 32) | 4294967295
+          ORDER BY key DESC LIMIT 1
+        )
       ), updated_at) AS updated_at,
       owner, epoch, lease_until
     FROM blazen_runs run;

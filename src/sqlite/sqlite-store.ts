@@ -1,3 +1,4 @@
+import { StoreError } from '../errors.ts'
 import type {
   Append,
   Base,
@@ -33,6 +34,21 @@ import { prepareStatements, type Statements } from './statements.ts'
 
 /** The highest number that a record can have. */
 const maxSeq = 2 ** 32 - 1
+/** Records of more runs than these in one commit lie together, and not each with its run. */
+const fewRuns = 3
+
+/** What `create` gives. */
+interface Creation {
+  readonly created: boolean
+  readonly info: RunInfo
+}
+
+/** Runs that are created in one transaction. */
+interface Creates {
+  readonly runs: { readonly run: NewRun; readonly owner: Owner }[]
+  /** For each run, what to give or to throw. */
+  readonly settled: Promise<(() => Creation)[]>
+}
 
 /** A store on an open database with its tables made. Everything is done at once; promises are for the port's sake. */
 export class SqliteStore implements Store {
@@ -40,6 +56,7 @@ export class SqliteStore implements Store {
   readonly #statements: Statements
   readonly #watch: LetterWatch
   readonly #onClose: () => void
+  #creating: Creates | undefined
   #isClosed = false
 
   constructor(handle: SqliteHandle, onClose: () => void) {
@@ -49,35 +66,22 @@ export class SqliteStore implements Store {
     this.#onClose = onClose
   }
 
-  async create(run: NewRun, owner: Owner): Promise<{ created: boolean; info: RunInfo }> {
+  async create(run: NewRun, owner: Owner): Promise<Creation> {
     checkNumbers(run.runId, 0, run.records)
-    return this.#write(() => {
-      const existing = this.#findExisting(run)
-      if (existing) return { created: false, info: toRunInfo(existing) }
-      const now = Date.now()
-      const last = run.records.at(-1)
-      const row = rowOf<RunRow>(
-        this.#statements.insertRun,
-        toDatabaseText(run.runId),
-        toDatabaseText(run.workflow),
-        run.version === null ? null : toDatabaseText(run.version),
-        run.idempotencyKey === null ? null : toDatabaseText(run.idempotencyKey),
-        toDatabaseText(run.status),
-        last?.seq ?? 0,
-        run.records[0]?.at ?? now,
-        last?.at ?? now,
-        toDatabaseText(owner.id),
-        owner.epoch,
-        now + owner.leaseMs,
-      ) as RunRow
-      this.#insert(row.id, run.records)
-      return { created: true, info: toRunInfo(row) }
-    })
+    // What is created at once, by whoever, is one transaction.
+    this.#creating ??= this.#nextCreates()
+    const { runs, settled } = this.#creating
+    const place = runs.push({ run, owner }) - 1
+    return ((await settled)[place] as () => Creation)()
   }
 
   async append(appends: readonly Append[]): Promise<('appended' | 'conflict')[]> {
     checkAppends(appends)
-    return this.#write(() => appends.map((append) => this.#append(append)))
+    const [first] = appends
+    // A statement is a transaction by itself.
+    if (appends.length === 1 && first !== undefined && this.#guard(() => this.#appendNext(first, false)))
+      return ['appended']
+    return this.#write(() => appends.map((append) => this.#append(append, appends.length > fewRuns)))
   }
 
   async load(runId: string): Promise<StoredRun | undefined> {
@@ -100,12 +104,12 @@ export class SqliteStore implements Store {
   async compact(runId: string, owner: Owner, base: Base, dropTo: number): Promise<'compacted' | 'conflict'> {
     checkDropTo(runId, base.seq, dropTo)
     return this.#write(() => {
-      const { ownedRun, putBase, keepLast, deleteRecords } = this.#statements
+      const { ownedRun, putBase, keepLast } = this.#statements
       const run = rowOf<OwnedRow>(ownedRun, toDatabaseText(runId), toDatabaseText(owner.id), owner.epoch)
       if (!run || base.seq > run.seq) return 'conflict'
       putBase.run(run.id, base.seq, base.body, base.bytes)
       keepLast.run(run.id)
-      deleteRecords.run(run.id, run.id, Math.max(0, dropTo))
+      this.#deleteRecords(run.id, Math.max(0, dropTo))
       return 'compacted'
     })
   }
@@ -129,10 +133,10 @@ export class SqliteStore implements Store {
 
   async delete(runId: string): Promise<boolean> {
     return this.#write(() => {
-      const { deleteRun, deleteRecords, deleteBase, deleteLetters } = this.#statements
+      const { deleteRun, deleteBase, deleteLetters } = this.#statements
       const row = rowOf<{ id: number }>(deleteRun, toDatabaseText(runId))
       if (!row) return false
-      deleteRecords.run(row.id, row.id, maxSeq)
+      this.#deleteRecords(row.id, maxSeq)
       deleteBase.run(row.id)
       deleteLetters.run(row.id)
       return true
@@ -197,7 +201,78 @@ export class SqliteStore implements Store {
     this.#onClose()
   }
 
-  #append(append: Append): 'appended' | 'conflict' {
+  #nextCreates(): Creates {
+    const runs: Creates['runs'] = []
+    const settled = Promise.resolve().then(() => {
+      this.#creating = undefined
+      const create = () => runs.map(({ run, owner }) => this.#create(run, owner, runs.length > fewRuns))
+      try {
+        return this.#write(create).map((creation) => () => creation)
+      } catch (error) {
+        const isAway = error instanceof StoreError && !error.permanent
+        if (isAway || runs.length === 1) throw error
+        // One that cannot be created is no matter of the others.
+        return runs.map(
+          ({ run, owner }) =>
+            () =>
+              this.#write(() => this.#create(run, owner, false)),
+        )
+      }
+    })
+    return { runs, settled }
+  }
+
+  #create(run: NewRun, owner: Owner, isShared: boolean): Creation {
+    const existing = this.#findExisting(run)
+    if (existing) return { created: false, info: toRunInfo(existing) }
+    const now = Date.now()
+    const last = run.records.at(-1)
+    const row = rowOf<RunRow>(
+      this.#statements.insertRun,
+      toDatabaseText(run.runId),
+      toDatabaseText(run.workflow),
+      run.version === null ? null : toDatabaseText(run.version),
+      run.idempotencyKey === null ? null : toDatabaseText(run.idempotencyKey),
+      toDatabaseText(run.status),
+      last?.seq ?? 0,
+      run.records[0]?.at ?? now,
+      last?.at ?? now,
+      toDatabaseText(owner.id),
+      owner.epoch,
+      now + owner.leaseMs,
+    ) as RunRow
+    this.#insert(row.id, run.records, isShared)
+    return { created: true, info: toRunInfo(row) }
+  }
+
+  /**
+   * What most steps are: one record that follows on the last, and nothing else. One statement sees to that and writes
+   * it; false where it is not so, and nothing is written.
+   */
+  #appendNext({ runId, owner, expectedSeq, records, status, taken }: Append, isShared: boolean): boolean {
+    const [record] = records
+    if (record === undefined || records.length > 1 || taken.length > 0) return false
+    const { seq, at, kind, body, bytes } = record
+    const { insertNext, insertNextShared } = this.#statements
+    const { changes } = (isShared ? insertNextShared : insertNext).run(
+      seq,
+      toDatabaseText(runId),
+      toDatabaseText(owner.id),
+      owner.epoch,
+      toDatabaseText(status),
+      expectedSeq,
+      expectedSeq,
+      seq,
+      at,
+      toDatabaseText(kind),
+      body,
+      bytes,
+    ) as { readonly changes: number | bigint }
+    return Number(changes) === 1
+  }
+
+  #append(append: Append, isShared: boolean): 'appended' | 'conflict' {
+    if (this.#appendNext(append, isShared)) return 'appended'
     const { runId, owner, expectedSeq, records, taken } = append
     const { ownedRun, setStatus, takeLetter } = this.#statements
     const run = rowOf<OwnedRow>(ownedRun, toDatabaseText(runId), toDatabaseText(owner.id), owner.epoch)
@@ -205,7 +280,7 @@ export class SqliteStore implements Store {
     if (run.seq !== expectedSeq) return this.#hasAppended(run, append) ? 'appended' : 'conflict'
     const status = toDatabaseText(append.status)
     if (status !== run.status) setStatus.run(status, run.id)
-    this.#insert(run.id, records)
+    this.#insert(run.id, records, isShared)
     for (const id of taken) takeLetter.run(run.id, toDatabaseText(id))
     return 'appended'
   }
@@ -216,10 +291,16 @@ export class SqliteStore implements Store {
     return hasSameRecords(this.#select(id, append.expectedSeq + 1, computeLastSeq(append)), append)
   }
 
-  #insert(id: number, records: readonly StoredRecord[]): void {
-    const { insertRecord } = this.#statements
-    for (const { seq, at, kind, body, bytes } of records)
-      insertRecord.run(id, seq, at, toDatabaseText(kind), body, bytes)
+  #insert(id: number, records: readonly StoredRecord[], isShared: boolean): void {
+    const { insertRecord, insertShared } = this.#statements
+    const insert = isShared ? insertShared : insertRecord
+    for (const { seq, at, kind, body, bytes } of records) insert.run(id, seq, at, toDatabaseText(kind), body, bytes)
+  }
+
+  #deleteRecords(id: number, to: number): void {
+    const { deleteRecords, deleteShared } = this.#statements
+    deleteRecords.run(id, id, to)
+    deleteShared.run(id, id, to)
   }
 
   #find(runId: string): RunRow | undefined {
@@ -242,7 +323,8 @@ export class SqliteStore implements Store {
 
   #select(id: number, from: number, to = maxSeq, limit = -1): StoredRecord[] {
     if (from > maxSeq) return []
-    return rowsOf<StoredRecord>(this.#statements.records, id, from, id, to, limit).map(toRecord)
+    const span = [id, from, id, to]
+    return rowsOf<StoredRecord>(this.#statements.records, ...span, ...span, limit).map(toRecord)
   }
 
   /** One transaction, all of it or nothing. */

@@ -1,5 +1,23 @@
 import type { SqliteHandle, SqliteStatement } from './handle.ts'
 
+/**
+ * Writes one record of a run that its owner may write, and that follows on the last. Where it is not so, the key is 0,
+ * which breaks a rule of the table, and the row is ignored, as one is whose key is there.
+ */
+function insertNext(into: string, other: string): string {
+  return `
+    INSERT OR IGNORE INTO ${into} (key, at, kind, body, bytes) VALUES (
+      coalesce((
+        SELECT (id << 32) | ? FROM blazen_runs run WHERE run_id = ? AND owner = ? AND epoch = ? AND status = ?
+          AND (
+            EXISTS (SELECT 1 FROM ${into} WHERE key = (run.id << 32) | ?)
+            OR EXISTS (SELECT 1 FROM ${other} WHERE key = (run.id << 32) | ?)
+          )
+          AND NOT EXISTS (SELECT 1 FROM ${other} WHERE key = (run.id << 32) | ?)
+      ), 0), ?, ?, ?, ?
+    )`
+}
+
 const texts = {
   begin: 'BEGIN IMMEDIATE',
   beginReading: 'BEGIN',
@@ -20,11 +38,20 @@ const texts = {
     UPDATE blazen_runs SET (seq, updated_at) = (SELECT seq, updated_at FROM blazen_run_infos info WHERE info.id = blazen_runs.id)
     WHERE id = ?`,
 
+  insertNext: insertNext('blazen_records', 'blazen_shared_records'),
+  insertNextShared: insertNext('blazen_shared_records', 'blazen_records'),
   insertRecord: 'INSERT INTO blazen_records (key, at, kind, body, bytes) VALUES ((? << 32) | ?, ?, ?, ?, ?)',
+  insertShared: 'INSERT INTO blazen_shared_records (key, at, kind, body, bytes) VALUES ((? << 32) | ?, ?, ?, ?, ?)',
   records: `
-    SELECT key & 4294967295 AS seq, at, kind, body, bytes FROM blazen_records
-    WHERE key BETWEEN (? << 32) | ? AND (? << 32) | ? ORDER BY key LIMIT ?`,
+    SELECT key & 4294967295 AS seq, at, kind, body, bytes FROM (
+      SELECT key, at, kind, body, bytes FROM blazen_records WHERE key BETWEEN (? << 32) | ? AND (? << 32) | ?
+      UNION ALL
+      SELECT key, at, kind, body, bytes FROM blazen_shared_records
+      WHERE key BETWEEN (? << 32) | ? AND (? << 32) | ?
+      ORDER BY key LIMIT ?
+    )`,
   deleteRecords: 'DELETE FROM blazen_records WHERE key BETWEEN ? << 32 AND (? << 32) | ?',
+  deleteShared: 'DELETE FROM blazen_shared_records WHERE key BETWEEN ? << 32 AND (? << 32) | ?',
 
   base: 'SELECT seq, body, bytes FROM blazen_bases WHERE run = ?',
   putBase: 'INSERT OR REPLACE INTO blazen_bases (run, seq, body, bytes) VALUES (?, ?, ?, ?)',

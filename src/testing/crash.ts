@@ -1,8 +1,16 @@
 import { createHost, type Host } from '../host.ts'
 import { memoryStore } from '../memory-store.ts'
 import type { Store, StoredRecord } from '../store.ts'
+import { endedStatuses } from '../store-rules.ts'
 import type { AnyWorkflow } from '../workflow.ts'
 import { createCutStore } from './cut-store.ts'
+import { mockSteps } from './mock-steps.ts'
+import { realNow, realPause } from './real-time.ts'
+import { checkCalls, settledIn } from './settled-calls.ts'
+import { type VirtualTime, virtualTime } from './virtual-time.ts'
+
+/** What a function gets of the machine's time before time passes over it; a dead process's wait for as long in vain. */
+const patienceMs = 100
 
 export interface CrashOptions {
   readonly input?: unknown
@@ -10,7 +18,14 @@ export interface CrashOptions {
   readonly answers?: Readonly<Record<string, unknown>> | ((requestId: string) => unknown)
   /** Effects outside the run that have to be the same however often it was cut: cleared before each run, read after it. */
   readonly effects?: { clear(): void; read(): unknown }
-  /** How long one run may take, with all that it waits for. @default 10000 */
+  /**
+   * Whether the process also dies just before each record is stored: what it tells of has happened, and nobody knows,
+   * so the function is called again, and its effects have to bear that.
+   *
+   * @default true where `effects` are given
+   */
+  readonly lostRecords?: boolean
+  /** How long one run may take, in the machine's own time: delays, retries and timeouts pass at once. @default 10000 */
   readonly timeoutMs?: number
 }
 
@@ -33,67 +48,89 @@ interface Outcome {
 
 /**
  * Runs a workflow once, then once for each of its records: the process "dies" when that record is stored, another one
- * recovers the run, and result, state and effects have to be the same. No step that settled runs again.
+ * recovers the run, and result, state and effects have to be the same. No function is called again for an execution that
+ * had settled. Time is virtual: a workflow may wait for days. An input request with a timeout that has no answer in
+ * `answers` runs out of time.
  *
  * @throws Error at the first difference.
  */
 export async function crashAtEveryRecord(workflow: AnyWorkflow, options: CrashOptions = {}): Promise<CrashReport> {
-  const expected = await runCutAt(workflow, options, Number.POSITIVE_INFINITY)
+  const expected = await runCutAt(workflow, options, { seq: Number.POSITIVE_INFINITY, where: '' })
   const cuts: number[] = []
-  for (let cut = 1; cut < expected.records.length; cut++) {
+  const tryCut = async (cut: Cut) => {
     const got = await runCutAt(workflow, options, cut)
-    cuts.push(cut)
-    compare(`cut at record ${cut}`, { ...expected, records: [] }, { ...got, records: [] })
-    checkRecords(cut, got.records)
+    compare(cut.where, expected, got)
+    checkRecords(cut.where, got.records)
+  }
+  const { effects, lostRecords = effects !== undefined } = options
+  for (let seq = 1; seq < expected.records.length; seq++) {
+    await tryCut({ seq, where: `cut at record ${seq}` })
+    const next = seq + 1
+    if (lostRecords) await tryCut({ seq: next, where: `cut before record ${next}`, lost: true })
+    cuts.push(seq)
   }
   return { records: expected.records.length, cuts, result: expected.result }
 }
 
-async function runCutAt(workflow: AnyWorkflow, options: CrashOptions, cut: number): Promise<Outcome> {
+/** When a process dies. */
+interface Cut {
+  readonly seq: number
+  readonly where: string
+  /** Whether that record is not stored any more. */
+  readonly lost?: boolean
+}
+
+async function runCutAt(workflow: AnyWorkflow, options: CrashOptions, cut: Cut): Promise<Outcome> {
   options.effects?.clear()
   let skippedMs = 0
   const store = memoryStore({ now: () => Date.now() + skippedMs })
-  const cutStore = createCutStore(store, cut)
-  const settings = { workflows: [workflow], pollMs: 10, leaseMs: '1h', graceMs: 0 } as const
-  const first = createHost({ store: cutStore, ...settings, recover: false })
-  const { runId } = await first.run(workflow, options.input as never)
-  const stopped = new AbortController()
-  const until = Date.now() + (options.timeoutMs ?? 10_000)
+  const cutStore = createCutStore(store, cut.seq, cut.lost)
+  const until = realNow() + (options.timeoutMs ?? 10_000)
+  const time = virtualTime({ patience: patienceMs })
+  const settings = { pollMs: 10, leaseMs: '1h', graceMs: 0 } as const
+  const first = createHost({ ...settings, store: cutStore, clock: time.clock, workflows: [workflow], recover: false })
   try {
-    await Promise.race([answer(first, runId, options, stopped.signal, until), cutStore.cut])
+    const { runId } = await first.run(workflow, options.input as never)
+    await Promise.race([drive(first, runId, options, { time, until, isOver: () => cutStore.isCut }), cutStore.cut])
     if (!cutStore.isCut) return await outcomeOf(first, store, runId, options)
-    stopped.abort()
-    // The dead host's lease runs out.
+    // The dead host's lease runs out, and its timers are nobody's.
     skippedMs += 7_200_000
-    await using second = createHost({ store, ...settings })
-    await answer(second, runId, options, new AbortController().signal, until)
+    const later = virtualTime({ start: time.now(), patience: patienceMs })
+    const settled = await settledIn(store, runId)
+    const watched = mockSteps(workflow, {})
+    await using second = createHost({ ...settings, store, clock: later.clock, workflows: [watched] })
+    await drive(second, runId, options, { time: later, until, isOver: () => false })
+    checkCalls(cut.where, settled, watched)
     return await outcomeOf(second, store, runId, options)
   } finally {
-    stopped.abort()
     if (!cutStore.isCut) await first.close()
   }
 }
 
-/** Answers what the run asks, until it has ended. */
-async function answer(
+/** Answers what the run asks, and has time pass when it waits for nothing else, until it has ended. */
+async function drive(
   host: Host,
   runId: string,
   { answers }: CrashOptions,
-  signal: AbortSignal,
-  until: number,
+  { time, until, isOver }: { time: VirtualTime; until: number; isOver: () => boolean },
 ): Promise<void> {
-  while (!signal.aborted) {
+  while (!isOver()) {
+    await time.advance(0)
     const run = await host.get(runId)
     const status = await run?.status()
-    if (status === undefined || status === 'completed' || status === 'failed' || status === 'aborted') return
-    for (const { requestId } of (await run?.pendingInputs()) ?? []) {
+    if (status === undefined || endedStatuses.includes(status)) return
+    let isAnswered = false
+    for (const { requestId, timeout } of (await run?.pendingInputs()) ?? []) {
       const response = typeof answers === 'function' ? answers(requestId) : answers?.[requestId]
+      // What nobody answers runs out of time, where it can.
+      if (response === undefined && timeout !== undefined) continue
       // It may have been answered just before the process died.
       await run?.respondToInput(requestId, response).catch(() => {})
+      isAnswered = true
     }
-    if (Date.now() > until)
+    if (realNow() > until)
       throw new Error(`The run has not ended in time: it is ${status}, after ${await lastRecords(host, runId)}.`)
-    await new Promise((resolve) => setTimeout(resolve, 1))
+    if (!isAnswered && !isOver() && !(await time.skip())) await realPause(1)
   }
 }
 
@@ -123,17 +160,17 @@ async function outcomeOf(host: Host, store: Store, runId: string, { effects }: C
 async function ended(store: Store, runId: string): Promise<void> {
   for (;;) {
     const status = (await store.info(runId))?.status
-    if (status === 'completed' || status === 'failed' || status === 'aborted' || status === undefined) return
-    await new Promise((resolve) => setTimeout(resolve, 1))
+    if (status === undefined || endedStatuses.includes(status)) return
+    await realPause(1)
   }
 }
 
 /** Numbers without gaps, and every execution settled at most once. */
-function checkRecords(cut: number, records: readonly StoredRecord[]): void {
+function checkRecords(where: string, records: readonly StoredRecord[]): void {
   const settled = new Set<unknown>()
   const begun = new Map<string, number>()
   for (const [index, { seq, kind, body }] of records.entries()) {
-    if (seq !== index + 1) throw new Error(`cut at record ${cut}: expected record ${index + 1}, got ${seq}.`)
+    if (seq !== index + 1) throw new Error(`${where}: expected record ${index + 1}, got ${seq}.`)
     if (kind !== 'settled' && kind !== 'begun') continue
     const { execution: id, step, in: way = [], child } = JSON.parse(body)
     if (kind === 'begun') {
@@ -143,8 +180,7 @@ function checkRecords(cut: number, records: readonly StoredRecord[]): void {
       continue
     }
     const execution = JSON.stringify([way, begun.get(JSON.stringify(way)), id])
-    if (settled.has(execution))
-      throw new Error(`cut at record ${cut}: execution ${execution} of step "${step}" settled twice.`)
+    if (settled.has(execution)) throw new Error(`${where}: execution ${execution} of step "${step}" settled twice.`)
     settled.add(execution)
   }
 }

@@ -9,8 +9,8 @@ export interface CutStore extends Store {
 
 const never = () => new Promise<never>(() => {})
 
-/** Cuts when record `seq` of any run is stored. */
-export function createCutStore(store: Store, seq: number): CutStore {
+/** Cuts when record `seq` of any run is stored, or, where it is `lost`, just before it would be. */
+export function createCutStore(store: Store, seq: number, lost = false): CutStore {
   let isCut = false
   let tell = () => {}
   const cut = new Promise<void>((resolve) => {
@@ -34,9 +34,12 @@ export function createCutStore(store: Store, seq: number): CutStore {
     append: alive(async (appends: readonly Append[]) => {
       const last = Math.max(...appends.map(({ records, expectedSeq }) => records.at(-1)?.seq ?? expectedSeq))
       if (last < seq) return store.append(appends)
-      await store.append(
-        appends.map((each) => ({ ...each, records: each.records.filter((record) => record.seq <= seq) })),
-      )
+      const kept = appends.map((each) => ({
+        ...each,
+        records: each.records.filter((record) => (lost ? record.seq < seq : record.seq <= seq)),
+      }))
+      // What only follows from a lost record is lost with it.
+      if (!lost || kept.some(({ records }) => records.length > 0)) await store.append(kept)
       return end()
     }),
     load: alive((runId) => store.load(runId)),

@@ -1,0 +1,41 @@
+import type { Compiled } from '../compile.ts'
+import type { InputRequestEvent } from '../event.ts'
+import type { StoredRun } from '../store.ts'
+import { readStoredRun } from '../stored-run.ts'
+import type { RunView } from './run-view.ts'
+import { toShownState } from './shown-state.ts'
+
+/**
+ * Where a run stands after all of its records, as its workflow folds them. No step runs.
+ *
+ * @throws SnapshotError for records of another workflow than this one, and where a class is missing.
+ */
+export function toFoldedView(compiled: Compiled, stored: StoredRun): RunView {
+  const { picture } = readStoredRun(compiled, stored)
+  const { data, status } = picture
+  const isActive = status === 'active'
+  return {
+    info: stored.info,
+    toldBy: 'workflow',
+    requests: isActive ? (data.requests as unknown as InputRequestEvent[]) : [],
+    executions: (isActive ? data.open : []).map(({ id, step, event, attempt, dueAt }) => {
+      return { id, step, event, attempt, dueAt: dueAt ?? null }
+    }),
+    queue: isActive ? data.queue : [],
+    delayed: (isActive ? data.timers : []).flatMap(({ event, dueAt }) =>
+      event === undefined ? [] : [{ event, dueAt }],
+    ),
+    collected: Object.fromEntries(
+      Array.from(data.collections, ([type, all]) => [type, all.map(({ event }) => event)] as const),
+    ),
+    state: toShownState(data.state),
+    ...(status === 'done' ? { result: data.result } : {}),
+    ...(data.failure === undefined ? {} : { failure: toShownFailure(data.failure) }),
+    unknown: [],
+  }
+}
+
+function toShownFailure(failure: { readonly kind: string }): RunView['failure'] {
+  const { kind, cause, reason, error } = failure as { kind: string; cause?: unknown; reason?: unknown; error?: unknown }
+  return { kind, error: cause ?? reason ?? error }
+}
