@@ -245,7 +245,7 @@ export class Activity {
 
   #fail(attempt: Attempt, error: unknown, failure: Failure): void {
     if (attempt.over) return
-    const { retry } = this.step
+    const { retry = this.step.child === undefined ? this.run.retry : undefined } = this.step
     let final: Failure | undefined = failure
     try {
       if (retry !== undefined && attempt.number < retry.attempts && retry.when(error, attempt.number)) final = undefined

@@ -65,8 +65,8 @@ export function withRunLife(
     )
 
   machine.restoreSnapshot = (persisted, scope) => {
-    const { status, value, data, inline, local, journal, sharing } = config.restore(persisted)
-    const run = Object.assign(fromData(data, scope.self), { inline, local, journal, sharing })
+    const { status, value, data, inline, local, journal, sharing, retry } = config.restore(persisted)
+    const run = Object.assign(fromData(data, scope.self), { inline, local, journal, sharing, retry })
     const snapshot = begin({ status, value }, run, scope)
     if (status === 'active' && run.nesting > 0) reviveChildren(run, snapshot, revive)
     if (status !== 'active') {

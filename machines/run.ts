@@ -10,6 +10,7 @@ import {
 } from './execution.ts'
 import type { Journal } from './journal.ts'
 import { type Failed, type Failure, fail, type InputRequest, type Settled } from './record.ts'
+import type { RetryPolicy } from './retry.ts'
 import { StateLog } from './state-log.ts'
 
 /** An event that is sent later, or a request that is given up. */
@@ -89,6 +90,8 @@ export class Run {
   journal: Journal | undefined
   /** The run whose state the executions of this one share. */
   sharing: Run | undefined
+  /** For steps that have no policy of their own, and begin no runs. */
+  retry: RetryPolicy | undefined
   /** What is to be done with the runs inside, once the event that is being taken has been. */
   later: (() => void)[] | undefined
   /** By execution, what attempts have collected that have not settled. */

@@ -4,6 +4,7 @@ import type { RoutedEvent } from './execution.ts'
 import type { Journal } from './journal.ts'
 import type { RunPicture } from './machine.ts'
 import type { Answered, Failed, Failure, InputRequest } from './record.ts'
+import type { RetryPolicy } from './retry.ts'
 import type { Run } from './run.ts'
 
 /** A workflow, as its machine needs to know it: its steps, and what the API around the machine does for it. */
@@ -30,7 +31,9 @@ export interface WorkflowConfig {
   /** The snapshot of a run as plain JSON data. Throws if something in it cannot be kept. */
   readonly persist: (picture: RunPicture, run: Run) => Snapshot<unknown>
   /** What `persist` gave, checked whole. Throws before anything runs. */
-  readonly restore: (persisted: unknown) => RunPicture & Pick<Beginning, 'inline' | 'local' | 'journal' | 'sharing'>
+  readonly restore: (
+    persisted: unknown,
+  ) => RunPicture & Pick<Beginning, 'inline' | 'local' | 'journal' | 'sharing' | 'retry'>
   /** The error that a run fails with. */
   readonly toError: (failure: Failure, run: Run) => unknown
 }
@@ -51,4 +54,6 @@ export interface Beginning {
   readonly journal: Journal | undefined
   /** The run whose state its executions share. */
   readonly sharing: Run | undefined
+  /** For steps that have no policy of their own. */
+  readonly retry: RetryPolicy | undefined
 }

@@ -7,6 +7,7 @@ import {
   type ChildPlace,
   type Execution,
   type Picture,
+  type RetryPolicy,
   type Run,
   relay,
   toLabel,
@@ -34,8 +35,8 @@ export class ChildType implements Nested {
     compile: () => Compiled,
     /** Whether its runs have sessions of their own, or that of the run around them. */
     readonly session: 'own' | 'shared',
-    /** Whether its runs share the state of the run around them. */
-    readonly isSharing: boolean,
+    /** Of a pipeline: its runs share the state of the run around them, and take over this policy. */
+    readonly stage?: { readonly retry: RetryPolicy | undefined },
   ) {
     this.#compile = compile
   }
@@ -97,7 +98,8 @@ export class ChildType implements Nested {
     const path = name === '' ? [execution.step] : [execution.step, name]
     return {
       within: { parent, label: toLabel(execution, name), path, session: this.session },
-      sharing: this.isSharing ? parent : parent.sharing,
+      sharing: this.stage === undefined ? parent.sharing : parent,
+      retry: this.stage?.retry ?? parent.retry,
     }
   }
 

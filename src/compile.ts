@@ -10,6 +10,7 @@ import {
   type InputRequest,
   isAsleep,
   type Journal,
+  type RetryPolicy,
   type Run,
   type RunPicture,
   requestType,
@@ -67,6 +68,7 @@ export interface Inside {
   readonly within: Within
   /** The run whose state its steps share. */
   readonly sharing: Run | undefined
+  readonly retry: RetryPolicy | undefined
 }
 
 /** The workflow of a run that a step begins. */
@@ -96,14 +98,18 @@ export interface Compiled {
  */
 export function compile(definition: WorkflowDefinition): Compiled {
   const { name, options } = definition
-  const problems = findWiringProblems(definition)
+  const problems = definition.problems === undefined ? findWiringProblems(definition) : [...definition.problems]
   const steps = definition.steps.map((step) => toStepConfig(step, definition, problems))
   const classes = engineClasses().extend(options.classes ?? [])
   attempt(problems, () => initialState(options.state, name, classes))
   attempt(problems, () => checkBuffer(options.streamBuffer))
   attempt(problems, () => versionsInOrder(options.migrate ?? {}))
   const [timeoutMs] = attempt(problems, () => optionalMs(options.timeout, 'timeout'))
-  if (problems.length > 0) throw new DefinitionError(`Workflow "${name}"`, problems)
+  for (const { children = [] } of definition.steps)
+    for (const child of children as readonly Nested[]) attempt(problems, () => child.compiled)
+  if (problems.length > 0) {
+    throw new DefinitionError(`${definition.stages === undefined ? 'Workflow' : 'Pipeline'} "${name}"`, problems)
+  }
 
   const blueprint: Blueprint = {
     name,
@@ -111,6 +117,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
     resources: options.session,
     stateSchema: options.state,
     requests: options.requests,
+    stages: definition.stages,
     schemas: schemasOf(definition),
     accepted: [...new Set(definition.steps.flatMap((step) => typesOf(step.options.accepts)))],
     classes,
@@ -134,6 +141,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
         local: { onInput, signal: given.signal, within: given.inside?.within } satisfies Arrival,
         journal: given.journal,
         sharing: given.inside?.sharing,
+        retry: given.inside?.retry,
       }
     },
     restore: (snapshot) => {
@@ -151,6 +159,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
         } satisfies Arrival,
         journal: arrived.journal,
         sharing: arrived.inside?.sharing,
+        retry: arrived.inside?.retry,
       }
     },
     persist: (picture, run) => pack(picture, run, definition, blueprint) as WorkflowSnapshot & Snapshot<unknown>,

@@ -29,6 +29,7 @@ export class StepContext<State extends object = Record<string, unknown>> {
   readonly #attempt: Attempt
   #values: AttemptState | undefined
   #state: (StateNamespace<State> & StateProperties<State>) | undefined
+  #shared: (StateNamespace & Record<string, unknown>) | undefined
   #session: (SessionNamespace & Record<string, unknown>) | undefined
 
   constructor(attempt: Attempt) {
@@ -71,6 +72,26 @@ export class StepContext<State extends object = Record<string, unknown>> {
   get state(): StateNamespace<State> & StateProperties<State> {
     this.#state ??= createStateNamespace<State>(this.#stateValues)
     return this.#state
+  }
+
+  /**
+   * The state of the pipeline that this run is a stage of, or inside one; committed with this step. Other stages see it.
+   *
+   * @throws BlazenError (`no_pipeline`) in a run that is in no pipeline.
+   */
+  get shared(): StateNamespace & Record<string, unknown> {
+    const { sharing } = this.#attempt.run
+    if (sharing === undefined) {
+      throw new BlazenError(
+        'no_pipeline',
+        `Step "${this.step}" reads ctx.shared, and its run is in no pipeline: use ctx.state, or run the workflow as a stage.`,
+      )
+    }
+    this.#shared ??= createStateNamespace(
+      new AttemptState(this.#attempt, () => this.#open('change shared state'), sharing),
+      'ctx.shared',
+    )
+    return this.#shared
   }
 
   /** Live references: connections, sockets, functions; and the workflow's resources. Never copied. */

@@ -71,6 +71,8 @@ export interface Step<
   readonly run: (event: Event, ctx: Context) => Returned | Promise<Returned>
   /** Of a step that begins runs of its own: the workflow of the one that it calls `name`. */
   readonly child?: (name: string) => ChildLogic | undefined
+  /** The workflows of all of them. */
+  readonly children?: readonly ChildLogic[]
 }
 
 export interface WorkflowOptions<
@@ -128,6 +130,10 @@ export interface WorkflowDefinition {
   readonly steps: readonly NamedStep[]
   /** The input stands whole on the `StartEvent`, as `input`, also where it is a plain object. */
   readonly isInputWhole?: boolean
+  /** Of a pipeline: its stages, in order. */
+  readonly stages?: readonly string[]
+  /** What was found wrong with it before its wiring is looked at. */
+  readonly problems?: readonly string[]
 }
 
 export interface NamedStep extends Step {

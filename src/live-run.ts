@@ -64,6 +64,8 @@ export interface Blueprint {
   readonly stateSchema: Schema | undefined
   readonly requests: Readonly<Record<string, { readonly response: Schema }>> | undefined
   readonly schemas: ReadonlyMap<string, Schema>
+  /** Of a pipeline: its stages, in order. */
+  readonly stages: readonly string[] | undefined
   /** The event types that some step accepts. */
   readonly accepted: readonly string[]
   readonly classes: ClassRegistry

@@ -62,6 +62,7 @@ export function toStageStep(
   return {
     name: stage.name,
     options: { accepts, emits, retry: stage.retry ?? { attempts: 1 } },
+    children: stage.runs.map(({ type }) => type),
     child: (name: string) => (stage.kind === 'loop' ? only : types.get(name)),
     run: async (event: { readonly input?: unknown }, ctx: StepContext) => {
       const attempt = attemptOf(ctx)

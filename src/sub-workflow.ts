@@ -97,6 +97,7 @@ export function subWorkflow<
       ...(retry === undefined ? {} : { retry }),
     },
     child: (name) => types.get(name),
+    children: [...types.values()],
     run: async (event, ctx) => {
       const attempt = attemptOf(ctx)
       let given: unknown
@@ -115,7 +116,7 @@ export function subWorkflow<
 }
 
 function toTypes(children: AnyWorkflow | Branches, session: 'own' | 'shared'): ReadonlyMap<string, ChildType> {
-  const toType = (child: AnyWorkflow) => new ChildType(() => compiledOf(child), session, false)
+  const toType = (child: AnyWorkflow) => new ChildType(() => compiledOf(child), session)
   if (isWorkflow(children)) return new Map([['', toType(children)]])
   const branches = Object.entries(children)
   if (branches.length === 0 || branches.some(([name, child]) => name === '' || !isWorkflow(child))) {
