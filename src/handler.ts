@@ -17,7 +17,9 @@ import { RunChanges } from './run-changes.ts'
 import { RunJournal } from './run-journal.ts'
 import { createSeenState, type SeenProperties, type SeenState } from './seen-state.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
+import { progressOf, type StageState, stagesOf } from './stage-status.ts'
 import type { RunStream, StreamOptions } from './stream.ts'
+import type { RunUsage } from './telemetry.ts'
 
 /** Where a run stands. `waiting`: only a person, or an event from outside, can move it on. */
 export type RunStatus = 'running' | 'waiting' | 'pausing' | 'paused' | 'completed' | 'failed' | 'aborted'
@@ -103,6 +105,24 @@ export class WorkflowHandler<Result = unknown, State extends object = any> {
   subscribe(listener: () => void): () => void {
     this.#changes ??= new RunChanges(this.actor, this.#run)
     return this.#changes.subscribe(listener)
+  }
+
+  /**
+   * How far the run is, from 0 to 100; 100 only when it has completed. Of a pipeline, it is counted by stages; of another
+   * workflow, it is what its steps last said with a `ProgressEvent`.
+   */
+  get progress(): number {
+    return this.status === 'completed' ? 100 : Math.min(99, Math.floor(100 * progressOf(this.#run)))
+  }
+
+  /** What steps have said to have used, by `UsageEvent`s, in this process; with what runs inside have used. */
+  get usage(): RunUsage {
+    return this.#live.telemetry.usage()
+  }
+
+  /** Of a run of a pipeline, its stages in order: where each stands, what it came to, how long it took. */
+  get stages(): readonly StageState[] {
+    return stagesOf(this.#run)
   }
 
   /** What the steps have written, and the input requests; from the first event unless told otherwise. It always ends. */

@@ -47,9 +47,18 @@ export type { SeenProperties, SeenState } from './seen-state.ts'
 export type { SessionPausePolicy } from './session.ts'
 export type { WorkflowSnapshot } from './snapshot.ts'
 export type { StageView } from './stage.ts'
+export type { StageState } from './stage-status.ts'
 export type { Frozen, Recipe, StateNamespace } from './state.ts'
 export { type StepReturn, step } from './step.ts'
 export type * from './store.ts'
 export type { RunStream, StreamGap, StreamOptions } from './stream.ts'
 export { type Branches, type SubInput, type SubResult, type SubWorkflowOptions, subWorkflow } from './sub-workflow.ts'
+export {
+  type ProgressData,
+  ProgressEvent,
+  type RunUsage,
+  type Usage,
+  type UsageData,
+  UsageEvent,
+} from './telemetry.ts'
 export { type AnyWorkflow, type RunOptions, type Workflow, workflow } from './workflow.ts'

@@ -27,6 +27,7 @@ import { StateObject } from './state-object.ts'
 import { gatherFields, rebuild } from './state-rebuild.ts'
 import { checkState, completeState } from './state-schema.ts'
 import { EventStream } from './stream.ts'
+import { isTelling, Telemetry } from './telemetry.ts'
 import { warn } from './warn.ts'
 
 /** Answers an input request in this process. What it returns, or resolves to, is the response. */
@@ -77,6 +78,7 @@ export class LiveRun {
   #session: Session | undefined
   #isClosed = false
   readonly saver: FieldSaver
+  #telemetry: Telemetry | undefined
   readonly onInput: OnInput | undefined
   readonly #within: Within | undefined
   readonly #signal: AbortSignal | undefined
@@ -102,6 +104,12 @@ export class LiveRun {
       run.state.lose(entry.key)
     }
     if (previous !== undefined) this.#takeOver(previous)
+  }
+
+  /** Made when it is first asked for: most runs tell nothing. */
+  get telemetry(): Telemetry {
+    this.#telemetry ??= new Telemetry()
+    return this.#telemetry
   }
 
   get sharesSession(): boolean {
@@ -166,6 +174,7 @@ export class LiveRun {
    */
   write(event: AnyEvent, step?: string): void {
     this.scope.emit(event)
+    if (step !== undefined && isTelling(event)) this.telemetry.note(event, [step])
     if (this.#within === undefined) this.stream.write(event)
     else LiveRun.of(this.#within.parent).#pass(event, this.#within, step === undefined ? [] : [step])
   }
@@ -176,6 +185,7 @@ export class LiveRun {
     const asked = event.type === requestType ? { requestId: `${label}/${(event as InputRequest).requestId}` } : {}
     const passed = { ...event, ...(own ? {} : { path: whole }), ...asked }
     this.scope.emit(passed)
+    if (isTelling(event)) this.telemetry.note(event, whole)
     if (this.#within === undefined) this.stream.write(passed)
     else LiveRun.of(this.#within.parent).#pass(passed, this.#within, whole, own)
   }
