@@ -69,6 +69,11 @@ export function toLabel({ step, id, attempt }: Execution, name: string): string 
   return `${step}#${id}${again}${name === '' ? '' : `/${name}`}`
 }
 
+/** How errors name the run that a step calls `name`. */
+export function toPlace({ step }: Execution, name: string): string {
+  return name === '' ? step : `${step}::${name}`
+}
+
 /** Whether an execution does nothing but wait for runs that wait. */
 export function isAsleep({ children }: Execution): boolean {
   return restOf(children, (child) => child.isWaiting)

@@ -11,8 +11,11 @@ import {
   type Run,
   relay,
   toLabel,
+  toPlace,
 } from '../machines/index.ts'
 import { ArrivedRun, type Compiled, type Inside, type Nested, RunInput } from './compile.ts'
+import { fromBelow } from './errors.ts'
+import type { AnyEvent } from './event.ts'
 import { LiveRun } from './live-run.ts'
 import { type Arrived, gatherObjects } from './snapshot-read.ts'
 import { toStartEvent } from './start-event.ts'
@@ -75,7 +78,7 @@ export class ChildType implements Nested {
     const { run, execution, scope } = attempt
     const inside = this.#inside(run, execution, name)
     const journal = run.journal === undefined ? undefined : new ChildJournal(run.journal, execution, name)
-    const start = toStartEvent(this.compiled.definition, input)
+    const start = this.#toStart(input, toPlace(execution, name))
     const id = `${run.id}/${inside.within.label}`
     const given = new RunInput(id, start, timeoutMs, this.#onInput(run), undefined, journal, inside)
     const actor = createActor(this.machine, { input: given as never, parent: scope.self }) as AnyActorRef
@@ -92,6 +95,14 @@ export class ChildType implements Nested {
     const begun: Begun = { type: 'blazen.begun', step: execution.step, execution: execution.id, child, drop, writes }
     relay(scope, LiveRun.of(run).scope.self, begun)
     return child
+  }
+
+  #toStart(input: unknown, where: string): AnyEvent {
+    try {
+      return toStartEvent(this.compiled.definition, input)
+    } catch (error) {
+      throw fromBelow(error, where)
+    }
   }
 
   #inside(parent: Run, execution: Execution, name: string): Inside {
