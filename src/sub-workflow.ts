@@ -33,6 +33,7 @@ export interface SubWorkflowOptions<
   Emits extends AnyEventType,
   Returned,
   Join extends 'all' | 'first',
+  Event = Accepted<Accepts, unknown>,
 > {
   /** What the step is called for. */
   readonly accepts: OneOrMore<Accepts>
@@ -43,9 +44,9 @@ export interface SubWorkflowOptions<
    *
    * @default the event's data, for each of them
    */
-  readonly input?: (event: Accepted<Accepts, unknown>) => SubInput<Children>
+  readonly input?: (event: Event) => SubInput<Children>
   /** The event, or events, to route for the result. */
-  readonly output?: (result: SubResult<Children, Join>, event: Accepted<Accepts, unknown>) => Returned
+  readonly output?: (result: SubResult<Children, Join>, event: Event) => Returned
   /**
    * Of several workflows: whether all have to complete, and the first failure aborts the others; or the first that
    * completes is the result, and the step fails only if all fail.
@@ -80,10 +81,11 @@ export function subWorkflow<
   Emits extends AnyEventType = AnyEventType,
   const Returned extends StepReturn<Returnable<Emits>> = Returnable<Emits>,
   Join extends 'all' | 'first' = 'all',
+  Event = Accepted<Accepts, unknown>,
 >(
   children: Children,
-  options: SubWorkflowOptions<Children, Accepts, Emits, Returned, Join>,
-): Step<Accepts, Emits, Returned, Accepted<Accepts, unknown>, StepContext> {
+  options: SubWorkflowOptions<Children, Accepts, Emits, Returned, Join, Event>,
+): Step<Accepts, Emits, Returned, Event, StepContext> {
   const { accepts, emits, input, output = defaultOutput(emits), join = 'all', concurrency, retry } = options
   const { session = 'own' } = options
   if (join !== 'all' && join !== 'first') {
@@ -105,7 +107,7 @@ export function subWorkflow<
       const attempt = attemptOf(ctx)
       let given: { readonly input: unknown } | undefined
       const inputOf = (name: string) => {
-        given ??= { input: input === undefined ? toInput(event) : input(event) }
+        given ??= { input: input === undefined ? toInput(event as AnyEvent) : input(event) }
         return isOne || input === undefined ? given.input : Reflect.get(Object(given.input), name)
       }
       const runs = Array.from(types, ([name, type]) =>
