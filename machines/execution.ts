@@ -76,23 +76,19 @@ export function toPlace({ step }: Execution, name: string): string {
 
 /** Whether an execution does nothing but wait for runs that wait. */
 export function isAsleep({ children }: Execution): boolean {
-  return restOf(children, (child) => child.isWaiting)
-}
-
-/** Whether an execution does nothing but wait for runs that are paused. */
-export function isPaused({ children }: Execution): boolean {
-  return restOf(children, (child) => child.isPaused)
-}
-
-/** Whether there are children that rest, and all others have ended. */
-function restOf(children: ReadonlyMap<string, ChildRun> | undefined, rests: (child: ChildRun) => boolean): boolean {
   if (children === undefined) return false
-  let resting = 0
+  let waiting = 0
   for (const child of children.values()) {
-    if (rests(child)) resting++
+    if (child.isWaiting) waiting++
     else if (!child.hasEnded) return false
   }
-  return resting > 0
+  return waiting > 0
+}
+
+/** Whether all runs that an execution has begun are paused, or have ended. */
+export function isPaused({ children }: Execution): boolean {
+  for (const child of children?.values() ?? []) if (!child.isPaused && !child.hasEnded) return false
+  return true
 }
 
 /** One step at work on one event. It is also the very event that the step's actor receives: hence the `type`. */

@@ -244,7 +244,7 @@ export function isIdle(run: Run): boolean {
 /** Nothing is at work, also not in the runs inside. */
 export function isAtRest(run: Run): boolean {
   if (run.active > 0 || run.journal?.isBusy) return false
-  for (const execution of run.open.values()) if (execution.children !== undefined && !isPaused(execution)) return false
+  if (run.nesting > 0) for (const execution of run.open.values()) if (!isPaused(execution)) return false
   return true
 }
 

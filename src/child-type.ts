@@ -14,7 +14,7 @@ import {
   toPlace,
 } from '../machines/index.ts'
 import { ArrivedRun, type Compiled, type Inside, type Nested, RunInput } from './compile.ts'
-import { fromBelow } from './errors.ts'
+import { BlazenError, fromBelow } from './errors.ts'
 import type { AnyEvent } from './event.ts'
 import { LiveRun } from './live-run.ts'
 import { type Arrived, gatherObjects } from './snapshot-read.ts'
@@ -72,9 +72,10 @@ export class ChildType implements Nested {
   /**
    * Begins a run in an execution.
    *
-   * @throws EventValidationError for an input that does not fit.
+   * @throws EventValidationError for an input that does not fit; BlazenError (`attempt_over`).
    */
   begin(attempt: Attempt, { name, input, timeoutMs, drop = [] }: ChildStart): Child {
+    checkOpen(attempt)
     const { run, execution, scope } = attempt
     const inside = this.#inside(run, execution, name)
     const journal = run.journal === undefined ? undefined : new ChildJournal(run.journal, execution, name)
@@ -118,4 +119,14 @@ export class ChildType implements Nested {
     const { local } = parent
     return this.compiled.definition.options.onInput ?? (local as Pick<LiveRun, 'onInput'> | undefined)?.onInput
   }
+}
+
+/**
+ * What is over begins nothing more, and writes nothing: a condition may come to its end when its attempt has been
+ * aborted, and another one is under way.
+ *
+ * @throws BlazenError (`attempt_over`)
+ */
+export function checkOpen({ over, execution }: Attempt): void {
+  if (over) throw new BlazenError('attempt_over', `The attempt of "${execution.step}" was over before this.`)
 }

@@ -1,5 +1,5 @@
 import { type Attempt, clockOf, now } from '../machines/index.ts'
-import type { ChildType } from './child-type.ts'
+import { type ChildType, checkOpen } from './child-type.ts'
 import { allOf, firstOf, openChild, resultOf, untilEnded } from './children.ts'
 import { attemptOf, type StepContext } from './context.ts'
 import type { NamedStep, RetryOptions } from './definition.ts'
@@ -75,10 +75,12 @@ export function toStageStep(
       const chosen = isGoingOn ? begun.chosen : await choose(stage, view)
       const record = { startedAt, attempt: attempt.number, ...(chosen === undefined ? {} : { chosen }) }
       let done: Pick<StageRecord, 'status' | 'result'> = { status: 'skipped' }
+      checkOpen(attempt)
       if (chosen === undefined || chosen.length > 0) {
         if (!isGoingOn) writeStageRecord(attempt, stage.name, { ...record, status: 'running' })
         done = { status: 'completed', result: await work(stage, attempt, view, chosen ?? ['']) }
       }
+      checkOpen(attempt)
       writeStageRecord(attempt, stage.name, {
         ...{ ...record, ...done },
         durationMs: now(clockOf(attempt.scope)) - startedAt,
