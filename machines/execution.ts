@@ -103,7 +103,7 @@ export class Execution implements RoutedEvent {
   /** Another execution has collected the event of this one, which then must not be collected again. */
   spent = false
   /** The runs that it has begun, by name; `undefined` for none. */
-  children: ReadonlyMap<string, ChildRun> | undefined = undefined
+  children: Map<string, ChildRun> | undefined = undefined
 
   constructor(
     /** Counted from 1 in a run, over all steps. */

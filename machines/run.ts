@@ -190,10 +190,12 @@ function applyCollection(run: Run, execution: Execution, type: string, added: bo
 
 /** An execution has begun a run. */
 export function addChild(run: Run, execution: Execution, child: ChildRun, drop: readonly string[]): void {
-  if (execution.children === undefined) run.nesting++
-  const children = new Map(execution.children)
-  for (const name of drop) children.delete(name)
-  execution.children = children.set(child.name, child)
+  if (execution.children === undefined) {
+    execution.children = new Map()
+    run.nesting++
+  }
+  for (const name of drop) execution.children.delete(name)
+  execution.children.set(child.name, child)
 }
 
 /** Has something done with the runs inside: not by this event's own actions, in which nothing else may be sent. */
