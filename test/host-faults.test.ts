@@ -1,6 +1,7 @@
 import {
   type AnyWorkflow,
   createHost,
+  defineEvent,
   type Host,
   InputRequestEvent,
   InputResponseEvent,
@@ -14,6 +15,8 @@ import {
 import { expect, test } from 'vitest'
 import { bound, heldStore } from './held-store.ts'
 import { createGate, rejection, turns, until } from './waiting.ts'
+
+const Delete = defineEvent('Delete')
 
 const asks = workflow('asks')
   .step('ask', { accepts: StartEvent, emits: InputRequestEvent }, () =>
@@ -209,6 +212,7 @@ test('a host can be closed while a run is being started on a store that is away'
   const store: Store = { ...bound(memoryStore()), create: () => Promise.reject(away()) }
   const host = createHost({ store, workflows: [asks], graceMs: 50, onStoreError: () => {} })
   const starting = rejection(host.run(asks))
+  await turns()
   await host.close()
   expect(await starting).toMatchObject({ code: 'store_unavailable' })
 }, 20_000)
@@ -236,10 +240,12 @@ test('a start that the store answers after the close is not begun, and is left t
 test('a step may delete its own run, which ends there', async () => {
   const store = memoryStore()
   let host: Host | undefined
-  const flow = workflow('deletes').step('delete', { accepts: StartEvent, emits: StopEvent }, (_, ctx) => {
-    void host?.delete(ctx.runId)
-    return StopEvent({ result: 1 })
-  })
+  const flow = workflow('deletes')
+    .step('begin', { accepts: StartEvent, emits: Delete }, () => Delete())
+    .step('delete', { accepts: Delete, emits: StopEvent }, async (_, ctx) => {
+      void host?.delete(ctx.runId)
+      return new Promise<never>(() => {})
+    })
   host = createHost({ store, workflows: [flow], recover: false })
   const handler = await host.run(flow)
   expect(await rejection(handler.result())).toMatchObject({ code: 'run_ownership_lost' })
