@@ -3,9 +3,10 @@ export default [
   {
     name: 'blazen-xstate with xstate and immer, minified and gzipped',
     path: 'dist/index.js',
-    // xstate 13, immer 5, the serialiser 4; the rest is ours: the engine 14, values, snapshots and state objects 18, durable runs 11, what inspectors ask of a run 0.3.
-    // 0.3 are the price of chunks that the command line shares.
-    limit: '68.5 kB',
+    // xstate 13, immer 4, the serialiser 4; the rest is ours: the engine and its API 22, values, snapshots and state objects 16,
+    // durable runs 13, among it what folds old records by their own routes and asks after leases. 0.3 are the price of chunks
+    // that the command line shares.
+    limit: '72 kB',
     gzip: true,
     modifyEsbuildConfig: (config) => ({
       ...config,
