@@ -14,8 +14,8 @@ export default [
     name: 'a program of workflows, minified and gzipped',
     path: 'dist/index.js',
     import: '{ workflow, defineEvent, StartEvent, StopEvent }',
-    // xstate 13, immer 5, the serialiser 4; the rest is ours: the engine 15, values, snapshots and state objects 18, records 8, runs inside runs 3.
-    limit: '68 kB',
+    // xstate 13, immer 5, the serialiser 4; the rest is ours: the engine 15, values, snapshots and state objects 18, records 8, runs inside runs 3; and what bundlers cannot tell to be unused 8.
+    limit: '75 kB',
     ...bundled,
   },
   {
