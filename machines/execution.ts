@@ -26,6 +26,8 @@ export interface ChildRun {
   start(): void
   /** Tells it what counts already: by `later`, where it is at work. */
   tell(event: RoutedEvent, later: (fn: () => void) => void): void
+  /** Ends it, where it is at work. */
+  abort(reason: unknown): void
   picture(): Picture
 }
 
@@ -57,6 +59,8 @@ export class StillChild implements ChildRun {
   start(): void {}
 
   tell(): void {}
+
+  abort(): void {}
 
   picture(): Picture {
     return this.#picture

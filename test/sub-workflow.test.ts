@@ -11,7 +11,9 @@ import {
   workflow,
 } from 'blazen-xstate'
 import { expect, test } from 'vitest'
+import { z } from 'zod'
 import { crashAtEveryRecord } from '../src/testing/index.ts'
+import { rejection, until } from './waiting.ts'
 
 const Doc = defineEvent('Doc', typeOnly<{ text: string }>())
 const Enriched = defineEvent('Enriched', typeOnly<{ words: number }>())
@@ -59,6 +61,39 @@ test('a request surfaces with its path', async () => {
   expect(again.status).toBe('waiting')
   await again.respondToInput('enrich#2/q', 5)
   expect(await again.result()).toBe(5)
+})
+
+test('what begins although its step has failed meanwhile does not go on', async () => {
+  const store = memoryStore()
+  const signals: AbortSignal[] = []
+  const endless = workflow('endless', { input: typeOnly<{ text: string }>() }).step(
+    'wait',
+    { accepts: StartEvent, emits: StopEvent },
+    async (_, ctx) => {
+      signals.push(ctx.signal)
+      await new Promise((resolve) => ctx.signal.addEventListener('abort', resolve))
+      return StopEvent({ result: { words: 0 } })
+    },
+  )
+  const picky = workflow('picky', { input: z.object({ text: z.string().max(3) }) }).step(
+    'never',
+    { accepts: StartEvent, emits: StopEvent },
+    () => StopEvent({ result: { words: 0 } }),
+  )
+  const it = workflow('flow', { input: typeOnly<{ text: string }>() })
+    .step('begin', { accepts: StartEvent, emits: Doc }, ({ text }) => Doc({ text }))
+    .step(
+      'enrich',
+      subWorkflow(
+        { endless, picky },
+        { accepts: Doc, emits: Enriched, output: () => Enriched({ words: 1 }), retry: { attempts: 3 } },
+      ),
+    )
+    .step('end', { accepts: Enriched, emits: StopEvent }, ({ words }) => StopEvent({ result: words }))
+  await using host = createHost({ store, workflows: [it], pollMs: 5 })
+  const handler = await host.run(it, { text: 'too long' })
+  expect(String(await rejection(handler.result()))).toContain('Too big')
+  await until(() => signals.every(({ aborted }) => aborted))
 })
 
 test('on a host', async () => {
