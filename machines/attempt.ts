@@ -57,6 +57,7 @@ export class Attempt {
     this.collected = undefined
   }
 
+  /** Aborts the signal of its function. */
   abort(reason: unknown): void {
     this.#aborted = { reason }
     this.#controller?.abort(reason)

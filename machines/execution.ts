@@ -5,8 +5,11 @@ export interface RoutedEvent {
 
 /** The four types with a meaning of their own. */
 export const startType = 'blazen::StartEvent'
+/** The first event of it completes the run. */
 export const stopType = 'blazen::StopEvent'
+/** It asks a person. */
 export const requestType = 'blazen::InputRequestEvent'
+/** What the person has answered. */
 export const responseType = 'blazen::InputResponseEvent'
 
 /** One step at work on one event. It is also the very event that the step's actor receives: hence the `type`. */
@@ -31,6 +34,7 @@ export class Execution implements RoutedEvent {
   }
 }
 
+/** A copy that can be changed on its own. */
 export function copyExecution(execution: Execution): Execution {
   return Object.assign(new Execution(execution.id, execution.step, execution.event), execution)
 }

@@ -38,6 +38,7 @@ export interface RetryOptions {
   readonly when?: (error: unknown, attempt: number) => boolean
 }
 
+/** What a step accepts and emits, and how its function is called. */
 export interface StepOptions<Accepts extends AnyEventType = AnyEventType, Emits extends AnyEventType = AnyEventType> {
   /** What the step is called for. */
   readonly accepts: OneOrMore<Accepts>
@@ -67,9 +68,11 @@ export interface Step<
   Context = never,
 > {
   readonly options: StepOptions<Accepts, Emits>
+  /** The step's function. */
   readonly run: (event: Event, ctx: Context) => Returned | Promise<Returned>
 }
 
+/** What holds for all steps and runs of a workflow. */
 export interface WorkflowOptions<
   Input extends Schema = Schema,
   State extends Schema<unknown, object> = Schema<unknown, object>,

@@ -45,7 +45,7 @@ export function testDocuments(documents: readonly string[]): void {
     }
   })
 
-  test('every code block type-checks', { timeout: 60_000 }, () => {
+  test('every code block type-checks', { timeout: 180_000 }, () => {
     expect(findTypeErrors([...pathOf.values()])).toEqual([])
   })
 
