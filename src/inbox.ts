@@ -1,9 +1,10 @@
-import { fail, responseType, type Sent } from '../machines/index.ts'
+import { fail, type Sent } from '../machines/index.ts'
 import type { Compiled } from './compile.ts'
 import { UnhandledEventError } from './errors.ts'
 import type { WorkflowHandler } from './handler.ts'
 import { fromLetter, type Message } from './letter.ts'
 import { LiveRun } from './live-run.ts'
+import { findRequest, toAnswered } from './open-request.ts'
 import type { RunJournal } from './run-journal.ts'
 import type { Letter, Store } from './store.ts'
 
@@ -89,10 +90,10 @@ export class Inbox {
       }
       case 'answer': {
         const { requestId } = message
-        const request = run.requests.get(requestId)
-        if (request === undefined) return undefined
-        const response = live.checkAnswer(request, message.response)
-        return { type: 'blazen.answered', requestId, response: { type: responseType, requestId, response } }
+        const asked = findRequest(run, requestId)
+        if (asked === undefined) return undefined
+        const response = LiveRun.of(asked.run).checkAnswer(asked.request, message.response)
+        return toAnswered(asked.way, asked.request.requestId, response)
       }
     }
   }
@@ -108,10 +109,15 @@ export async function wasAnswered(store: Store, runId: string, requestId: string
   for (let from = seq + 1; ; ) {
     const records = await store.records(runId, { from, limit: 1_000 })
     for (const { kind, body } of records) {
-      if (kind === 'answered' && JSON.parse(body).requestId === requestId) return true
+      if (kind === 'answered' && answeredBy(JSON.parse(body)) === requestId) return true
     }
     const last = records.at(-1)
     if (last === undefined || records.length < 1_000) return false
     from = last.seq + 1
   }
+}
+
+/** The id of the request that a record answers, as the outermost run knows it. */
+function answeredBy({ requestId, asked = requestId }: { readonly requestId: string; readonly asked?: string }): string {
+  return asked
 }

@@ -1,5 +1,5 @@
 import { type AnyActorRef, createActor } from 'xstate'
-import { type Clock, type Journal, now, type Run } from '../machines/index.ts'
+import { type Clock, halt, type Journal, nestedRuns, now, type Run } from '../machines/index.ts'
 import { sizeOf, toMigrated, toStarted } from './base.ts'
 import { ArrivedRun, type Compiled, createRun, RunInput } from './compile.ts'
 import { RunOwnershipLostError } from './errors.ts'
@@ -226,8 +226,9 @@ export class OwnedRuns {
       const { runId, compiled, owner, handler, journal } = run
       const { run: data }: { run: Run } = handler.actor.getSnapshot().context
       const isQuiet = handler.status === 'waiting' && journal.isWritten && !run.inbox.isBusy && !data.inline
-      if (run.held || !isQuiet || LiveRun.of(data).session.entries.size > 0) continue
-      const dueAt = Math.min(...[...data.timers.values()].map((timer) => timer.dueAt))
+      const all = [data, ...Array.from(nestedRuns(data), ({ child }) => child.run)]
+      if (run.held || !isQuiet || all.some((each) => LiveRun.of(each).session.entries.size > 0)) continue
+      const dueAt = Math.min(...all.flatMap((each) => [...each.timers.values()].map((timer) => timer.dueAt)))
       if (dueAt <= at) continue
       const info = journal.toInfo(compiled.definition.name, owner)
       this.#parked.set(runId, { info, compiled, timer: this.#wakeAfter(dueAt - at, runId) })
@@ -259,11 +260,7 @@ export class OwnedRuns {
 
   /** Begins nothing more, and resolves when nothing is at work, or the time is up. */
   async rest(until: number): Promise<void> {
-    const isAtWork = ({ handler }: OwnedRun) => {
-      const { run }: { run: Run } = handler.actor.getSnapshot().context
-      run.halted = true
-      return run.active > 0
-    }
+    const isAtWork = ({ handler }: OwnedRun) => halt(handler.actor.getSnapshot().context.run)
     while ([...this.#runs.values()].filter(isAtWork).length > 0 && Date.now() < until) {
       await new Promise((resolve) => setTimeout(resolve, 5))
     }

@@ -1,10 +1,12 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate'
-import { type Answered, clockOf, fail, type Journal, now, type Run, toData, wakeSteps } from '../machines/index.ts'
+import { clockOf, fail, type Journal, now, type Run, toData, wakeSteps } from '../machines/index.ts'
 import { sizeOf, toBase } from './base.ts'
 import { Blobs } from './codec.ts'
 import { InputRequestError, RunFinishedError, RunOwnershipLostError, StoreError } from './errors.ts'
 import type { Writing } from './group-commit.ts'
+import { unwrap, wrap } from './inner-fact.ts'
 import type { Lease } from './lease.ts'
+import { answeredIn, findRequest, requestIds } from './open-request.ts'
 import { computeStatus, encodeFact, isFromOutside, type RecordBody } from './record-codec.ts'
 import { type Departing, Packer } from './snapshot-write.ts'
 import type { Base, Owner, RunInfo, StoredRecord } from './store.ts'
@@ -150,15 +152,16 @@ export class RunJournal implements Journal {
       const isAwaited = this.#waiting.has(sent)
       this.#reject(sent, error)
       // What somebody outside can mend is no failure of the run.
-      if (isAwaited && isFromOutside(fact)) {
+      if (isAwaited && isFromOutside(unwrap(this.#run, fact).fact)) {
         if (taken.length > 0) this.#write(undefined, this.#status, taken, () => {})
         return
       }
-      kept = fail({ kind: 'error', error })
+      kept = wrap(unwrap(this.#run, fact).way, fail({ kind: 'error', error }))
       record = this.#encode(kept, blobs)
     }
     if (kept.type === 'blazen.failed') this.#ending = true
-    if (kept.type === 'blazen.answered') this.#answering.add((kept as Answered).requestId)
+    const answered = answeredIn(this.#run, kept)
+    if (answered !== undefined) this.#answering.add(answered)
     this.#inFlight++
     const { kind, body } = record
     this.#write({ kind, body, bytes: blobs.toBytes() }, computeStatus(this.#status, kept), taken, (seq) => {
@@ -184,17 +187,21 @@ export class RunJournal implements Journal {
   #refusalOf(fact: AnyEventObject): unknown {
     const { id } = this.#run
     if (this.#ending) return new RunFinishedError(id, this.#status)
-    if (fact.type !== 'blazen.answered') return undefined
-    const { requestId } = fact as Answered
-    if (this.#run.requests.has(requestId) && !this.#answering.has(requestId)) return undefined
+    const requestId = answeredIn(this.#run, fact)
+    if (requestId === undefined) return undefined
+    if (findRequest(this.#run, requestId) !== undefined && !this.#answering.has(requestId)) return undefined
     return new InputRequestError(`The request "${requestId}" of run ${id} is answered already.`, requestId)
   }
 
   #encode(fact: AnyEventObject, blobs: Blobs): RecordBody {
-    const pack = new Packer(this.#place.departing(this.#run, blobs))
-    const record = encodeFact(fact, pack)
+    const departing = this.#place.departing(this.#run, blobs)
+    const { fact: inner, child, way } = unwrap(this.#run, fact)
+    const pack = new Packer(child === undefined ? departing : departing.child(child))
+    const { kind, body } = encodeFact(inner, pack)
     pack.done(this.#run.id)
-    return record
+    if (way.length === 0) return { kind, body }
+    const asked = answeredIn(this.#run, fact)
+    return { kind, body: { ...body, in: way, ...(asked === undefined ? {} : { asked }) } }
   }
 
   #write(
@@ -237,20 +244,21 @@ export class RunJournal implements Journal {
     const actor = this.#actor
     if (actor === undefined) return
     this.#inFlight--
-    if (fact.type === 'blazen.answered') this.#answering.delete((fact as Answered).requestId)
+    const answered = answeredIn(this.#run, fact)
+    if (answered !== undefined) this.#answering.delete(answered)
     if (actor.getSnapshot().status !== 'active') {
       this.#reject(sent, new RunFinishedError(this.#run.id, this.#status))
       return
     }
-    const { requests } = this.#run
-    const asked = requests.size === 0 ? noRequests : new Set(requests.keys())
+    const open = requestIds(this.#run)
+    const asked = open.length === 0 ? noRequests : new Set(open)
     this.#send(actor, fact)
     this.#waiting.get(sent)?.resolve()
     this.#waiting.delete(sent)
     // What was held up by facts on their way is so no longer.
     if (actor.getSnapshot().value === 'pausing' && !this.isBusy) actor.send({ type: 'blazen.check' })
     this.#tell(fact)
-    for (const requestId of this.#run.requests.keys()) {
+    for (const requestId of requestIds(this.#run)) {
       if (asked.has(requestId)) continue
       this.#place.onAsked()
       break
@@ -278,7 +286,7 @@ export class RunJournal implements Journal {
     this.#told = value
     const note: RecordBody | undefined =
       value === 'waiting'
-        ? { kind: 'waiting', body: { requests: [...this.#run.requests.keys()] } }
+        ? { kind: 'waiting', body: { requests: requestIds(this.#run) } }
         : value === 'paused'
           ? { kind: 'paused', body: {} }
           : undefined
