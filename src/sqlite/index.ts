@@ -1,3 +1,8 @@
+/**
+ * Runs in a SQLite file.
+ *
+ * @module blazen-xstate/sqlite
+ */
 import type { Store } from '../store.ts'
 import { openDatabase, type SqliteHandle } from './handle.ts'
 import { configure, migrate, type Synchronous } from './schema.ts'
@@ -6,6 +11,7 @@ import { SqliteStore } from './sqlite-store.ts'
 
 export type { SqliteHandle, SqliteStatement, SqliteValue } from './handle.ts'
 
+/** Options of `sqliteStore`. */
 export interface SqliteOptions {
   /**
    * What a commit survives. `normal`: the death of the process, at any moment; after a power cut the last commits may
@@ -26,7 +32,7 @@ export interface SqliteOptions {
  * is closed. Its tables begin with `blazen_`, and the handle's other tables are left alone; do not keep a transaction open
  * on the handle while the store is used.
  *
- * @throws {@link StoreError} if the database cannot be opened, is none, or has tables of a newer version.
+ * @throws `StoreError` if the database cannot be opened, is none, or has tables of a newer version.
  *
  * @example
  * const store = sqliteStore('runs.db')
