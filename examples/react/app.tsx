@@ -1,5 +1,6 @@
 import { useRunState, useRunStream, useWorkflow } from 'blazen-xstate/react'
 import { useState } from 'react'
+import { flushSync } from 'react-dom'
 import { approval, Progress } from './approval-workflow.ts'
 import { FlowPicture } from './flow-picture.tsx'
 import { flowOf } from './flow-trace.ts'
@@ -7,7 +8,7 @@ import { forgetRun, isKeptPaused, readKeptRun } from './kept-run.ts'
 import { QuestionDialog } from './question-dialog.tsx'
 import { ReleaseView } from './release-view.tsx'
 import { RunProgress } from './run-progress.tsx'
-import { StartForm } from './start-form.tsx'
+import { type Start, StartForm } from './start-form.tsx'
 import { useFlowTrace } from './use-flow-trace.ts'
 import { useKeptRun } from './use-kept-run.ts'
 
@@ -47,7 +48,9 @@ export function App() {
     setKept(undefined)
     setAsking(true)
   }
-  const resume = () => run.resume(handler === undefined ? kept?.snapshot : undefined)
+  // Shown at once: so the picture of the flow is there before the first step has settled.
+  const start = (input: Start) => flushSync(() => run.start(input))
+  const resume = () => flushSync(() => run.resume(handler === undefined ? kept?.snapshot : undefined))
   // It rejects where the run ends, or is given up, before it has paused: then that is what is shown.
   const pause = () => void run.pause().catch(() => {})
   const canPause = status === 'running' || status === 'waiting'
@@ -85,7 +88,7 @@ export function App() {
                 It reads documents, asks you about what it has found, and has the whole signed. Reload the page whenever
                 you like: the run goes on where it was.
               </p>
-              <StartForm onStart={(start) => run.start(start)} />
+              <StartForm onStart={start} />
             </>
           )}
           {run.status === 'completed' && <ReleaseView release={run.result} />}
