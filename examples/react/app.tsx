@@ -31,7 +31,8 @@ export function App() {
   const isHeld = kept !== undefined && isKeptPaused(kept)
   const run = useWorkflow(approval, { snapshot: isHeld ? undefined : kept?.snapshot })
   const { handler, pendingInputs } = run
-  const status = run.status === 'idle' && isHeld ? 'paused' : run.status
+  // At the first render nothing has been resumed yet.
+  const status = run.status === 'idle' && kept !== undefined ? (isHeld ? 'paused' : 'running') : run.status
 
   const trace = useFlowTrace(handler, kept?.trace)
   const isKept = useKeptRun(handler, trace)

@@ -223,7 +223,7 @@ function toLabel(type: string): string {
 }
 
 function labelWidth(type: string): number {
-  return toLabel(type).length * 6 + 10
+  return toLabel(type).length * 6.4 + 10
 }
 
 function widthOf(place: Place): number {
