@@ -1,11 +1,13 @@
 import type { AnyActorRef, AnyActorScope } from 'xstate'
 import { clockOf, now, relay } from './actor-scope.ts'
 import { Attempt } from './attempt.ts'
+import { type ChildLogic, childrenOf } from './child.ts'
 import type { Execution, RoutedEvent } from './execution.ts'
 import { Queue } from './queue.ts'
 import { type Failure, fail, type RunEvent } from './record.ts'
 import { computeDelay, type RetryPolicy } from './retry.ts'
 import type { Run } from './run.ts'
+import type { StateLog, Writes } from './state-log.ts'
 import { onNextTurn, takeTurn } from './turn.ts'
 
 /** A step, as its actor needs to know it. */
@@ -29,6 +31,8 @@ export interface StepConfig {
   readonly toFailure: (error: unknown, attempt: Attempt) => Failure
   /** The error of an attempt that ran out of time, which is also the reason of its signal. */
   readonly timedOut: (attempt: Attempt) => unknown
+  /** The logic of the run that the step calls `name`; `undefined` for a step that begins none. */
+  readonly child: ((name: string) => ChildLogic | undefined) | undefined
   /** The reason of the signals of attempts that a run leaves behind when it ends. */
   readonly stopReason: (run: Run) => unknown
 }
@@ -78,7 +82,7 @@ export class Activity {
     this.#held = true
     const back: Execution[] = []
     for (const attempt of this.running) {
-      if (inFlight !== 'abort' && !attempt.waiting) continue
+      if (attempt.dozing || (inFlight !== 'abort' && !attempt.waiting)) continue
       back.push(attempt.execution)
       this.#leave(attempt)
       attempt.discard()
@@ -102,9 +106,10 @@ export class Activity {
   stop(): void {
     this.#stopped = true
     for (const attempt of this.running) {
-      this.#leave(attempt)
+      const reason = this.step.stopReason(this.run)
+      this.#leave(attempt, reason)
       attempt.discard()
-      attempt.abort(this.step.stopReason(this.run))
+      attempt.abort(reason)
     }
   }
 
@@ -198,11 +203,9 @@ export class Activity {
   }
 
   #settle(attempt: Attempt, events: readonly RoutedEvent[]): void {
-    const { writes, collected, execution } = attempt
-    if (writes !== undefined) {
-      this.run.state.resolve(writes)
-      if (this.run.journal !== undefined) this.run.state.stage(writes)
-    }
+    const { writes, shared, collected, execution } = attempt
+    if (writes !== undefined) this.#resolve(this.run.state, writes)
+    if (shared !== undefined && this.run.sharing !== undefined) this.#resolve(this.run.sharing.state, shared)
     const collections = collected?.map(({ type, taken }) => ({
       type,
       // Where another has taken it meanwhile, this one may be the first to settle.
@@ -220,11 +223,17 @@ export class Activity {
       execution: execution.id,
       events,
       writes,
+      ...(shared === undefined ? {} : { shared }),
       collected: collections,
       isApplied: true,
       durationMs,
     })
     this.#startQueued()
+  }
+
+  #resolve(state: StateLog, writes: Writes): void {
+    state.resolve(writes)
+    if (this.run.journal !== undefined) state.stage(writes)
   }
 
   #timeOut(attempt: Attempt): void {
@@ -236,7 +245,7 @@ export class Activity {
 
   #fail(attempt: Attempt, error: unknown, failure: Failure): void {
     if (attempt.over) return
-    const { retry } = this.step
+    const { retry = this.step.child === undefined ? this.run.retry : undefined } = this.step
     let final: Failure | undefined = failure
     try {
       if (retry !== undefined && attempt.number < retry.attempts && retry.when(error, attempt.number)) final = undefined
@@ -298,12 +307,18 @@ export class Activity {
   }
 
   /** The attempt gives up its place; its function may still run, and counts for nothing. */
-  #leave(attempt: Attempt): void {
-    if (!attempt.waiting) this.run.active--
+  #leave(attempt: Attempt, reason?: unknown): void {
+    if (!attempt.waiting && !attempt.dozing) this.run.active--
     attempt.over = true
+    if (attempt.execution.children !== undefined) this.#leaveChildren(attempt.execution, reason)
     this.running.delete(attempt)
     if (attempt.collected !== undefined) this.run.collecting.delete(attempt.execution.id)
     if (attempt.timer !== undefined) clockOf(this.scope).clearTimeout(attempt.timer)
+  }
+
+  /** The runs that it has begun, and that go on, are needed no more. */
+  #leaveChildren(execution: Execution, reason: unknown = 'The step that it belongs to is over.'): void {
+    for (const child of childrenOf(execution)) child.abort(reason)
   }
 
   #report(event: RunEvent): void {

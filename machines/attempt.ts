@@ -15,11 +15,15 @@ export class Attempt {
   discarded = false
   /** Not begun: it has its place and waits until it is due. */
   waiting = false
+  /** It waits for runs that it has begun, and is not at work. */
+  dozing = false
   /** How many events it has sent early. */
   sent = 0
   /** How many the attempts before it have sent: these are routed already. */
   readonly sentBefore: number
   writes: Writes | undefined
+  /** What it has written to the state that its run shares. */
+  shared: Writes | undefined
   collected: Collecting[] | undefined
   /** Takes off the timeout, or the delay before the next attempt. */
   timer: unknown
@@ -52,9 +56,24 @@ export class Attempt {
     this.over = true
     this.discarded = true
     if (this.writes !== undefined) this.run.state.discard(this.writes)
+    if (this.shared !== undefined) this.run.sharing?.state.discard(this.shared)
     if (this.collected !== undefined) uncollect(this.run.collections, this.execution, this.collected, this.run)
     this.writes = undefined
+    this.shared = undefined
     this.collected = undefined
+  }
+
+  /** Waits for the runs that it has begun: until `wake`, it is not at work. */
+  doze(): void {
+    if (this.dozing || this.over) return
+    this.dozing = true
+    this.run.active--
+  }
+
+  wake(): void {
+    if (!this.dozing) return
+    this.dozing = false
+    if (!this.over) this.run.active++
   }
 
   abort(reason: unknown): void {

@@ -9,6 +9,91 @@ export const stopType = 'blazen::StopEvent'
 export const requestType = 'blazen::InputRequestEvent'
 export const responseType = 'blazen::InputResponseEvent'
 
+/** A run as it is written down: where it is in its life, and what is known of it. */
+export interface Picture {
+  readonly status: 'active' | 'done' | 'error' | 'stopped'
+  readonly value: unknown
+  readonly data: unknown
+}
+
+/** A run that an execution has begun, as its parent sees it. */
+export interface ChildRun {
+  /** Unique in its execution. */
+  readonly name: string
+  readonly hasEnded: boolean
+  readonly isWaiting: boolean
+  readonly isPaused: boolean
+  start(): void
+  /** Tells it what counts already: by `later`, where it is at work. */
+  tell(event: RoutedEvent, later: (fn: () => void) => void): void
+  /** Ends it, where it is at work. */
+  abort(reason: unknown): void
+  picture(): Picture
+}
+
+/** A child of which there is a picture, and no actor. */
+export class StillChild implements ChildRun {
+  readonly #picture: Picture
+
+  constructor(
+    readonly name: string,
+    picture: Picture,
+    /** What it is a picture of, where that is in this process. */
+    readonly origin?: ChildRun,
+  ) {
+    this.#picture = picture
+  }
+
+  get hasEnded(): boolean {
+    return this.#picture.status !== 'active'
+  }
+
+  get isWaiting(): boolean {
+    return !this.hasEnded && this.#picture.value === 'waiting'
+  }
+
+  get isPaused(): boolean {
+    return !this.hasEnded && this.#picture.value === 'paused'
+  }
+
+  start(): void {}
+
+  tell(): void {}
+
+  abort(): void {}
+
+  picture(): Picture {
+    return this.#picture
+  }
+}
+
+/** What the ids of the runs in an execution have behind that of its own run: `step#3`, and `step#3/branch` for one of several. */
+export function toLabel({ step, id, attempt }: Execution, name: string): string {
+  const again = attempt === 1 ? '' : `.${attempt}`
+  return `${step}#${id}${again}${name === '' ? '' : `/${name}`}`
+}
+
+/** Whether an execution does nothing but wait for runs that wait. */
+export function isAsleep({ children }: Execution): boolean {
+  return restOf(children, (child) => child.isWaiting)
+}
+
+/** Whether an execution does nothing but wait for runs that are paused. */
+export function isPaused({ children }: Execution): boolean {
+  return restOf(children, (child) => child.isPaused)
+}
+
+/** Whether there are children that rest, and all others have ended. */
+function restOf(children: ReadonlyMap<string, ChildRun> | undefined, rests: (child: ChildRun) => boolean): boolean {
+  if (children === undefined) return false
+  let resting = 0
+  for (const child of children.values()) {
+    if (rests(child)) resting++
+    else if (!child.hasEnded) return false
+  }
+  return resting > 0
+}
+
 /** One step at work on one event. It is also the very event that the step's actor receives: hence the `type`. */
 export class Execution implements RoutedEvent {
   readonly type: string
@@ -20,6 +105,8 @@ export class Execution implements RoutedEvent {
   dueAt: number | undefined = undefined
   /** Another execution has collected the event of this one, which then must not be collected again. */
   spent = false
+  /** The runs that it has begun, by name; `undefined` for none. */
+  children: ReadonlyMap<string, ChildRun> | undefined = undefined
 
   constructor(
     /** Counted from 1 in a run, over all steps. */
@@ -31,6 +118,17 @@ export class Execution implements RoutedEvent {
   }
 }
 
+/** A copy, of whose children there are pictures. */
 export function copyExecution(execution: Execution): Execution {
-  return Object.assign(new Execution(execution.id, execution.step, execution.event), execution)
+  const { id, step, event, children } = execution
+  const copy = Object.assign(new Execution(id, step, event), execution)
+  if (children !== undefined) {
+    copy.children = new Map(
+      Array.from(children, ([name, child]) => [
+        name,
+        new StillChild(name, child.picture(), child instanceof StillChild ? child.origin : child),
+      ]),
+    )
+  }
+  return copy
 }

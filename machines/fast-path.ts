@@ -1,9 +1,9 @@
 import type { AnyActorScope, AnyEventObject } from 'xstate'
 import { relay } from './actor-scope.ts'
 import { type Execution, type RoutedEvent, responseType, stopType } from './execution.ts'
+import type { WorkflowMachine, WorkflowMachineSnapshot } from './machine.ts'
 import type { Sent, Settled } from './record.ts'
 import { type Routes, type Run, route, settle } from './run.ts'
-import type { WorkflowMachine, WorkflowMachineSnapshot } from './workflow-config.ts'
 
 type Snapshot = WorkflowMachineSnapshot<unknown>
 
@@ -24,7 +24,7 @@ export function withFastPath(machine: WorkflowMachine, routes: Routes): Workflow
     if (!fold(run, routes, event, opened)) return chart(snapshot, event, scope)
     const next = moved(snapshot, run)
     if (isStop(event)) return chart(next, event.events[0], scope)
-    if (run.open.size === 0) return chart(next, { type: 'blazen.check' }, scope)
+    if (run.open.size === run.nesting) return chart(next, { type: 'blazen.check' }, scope)
     if (opened.length > 0) scope.defer(() => deliver(scope, next.children, opened))
     return next
   }

@@ -1,6 +1,6 @@
 import type { AnyActorRef, AnyActorScope, AnyEventObject } from 'xstate'
+import type { RunPicture, WorkflowMachine, WorkflowMachineSnapshot } from './machine.ts'
 import { clearWork, toData } from './run.ts'
-import type { RunPicture, WorkflowMachine, WorkflowMachineSnapshot } from './workflow-config.ts'
 
 /** Something that happened to a run, as it was written down. */
 export interface Fact {

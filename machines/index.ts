@@ -1,11 +1,23 @@
 export { Activity, type StepConfig } from './activity.ts'
 export { type Clock, clockOf, now, relay, systemClock } from './actor-scope.ts'
 export { Attempt } from './attempt.ts'
+export {
+  Child,
+  ChildJournal,
+  type ChildLogic,
+  type ChildPlace,
+  childrenOf,
+  halt,
+  type NestedRun,
+  nestedRuns,
+} from './child.ts'
 export { collect } from './collect.ts'
 export * from './execution.ts'
 export * from './flow-chart.ts'
 export type { Fact } from './fold.ts'
 export { isFact, type Journal } from './journal.ts'
+export * from './machine.ts'
+export { computeProgress, type StageRoute, toStageRoutes, toStageType } from './pipeline-machine.ts'
 export { wakeSteps } from './preparing.ts'
 export * from './record.ts'
 export { computeDelay, type RetryPolicy } from './retry.ts'

@@ -1,5 +1,6 @@
 import type { AnyActorRef } from 'xstate'
 import { relay } from './actor-scope.ts'
+import { nestedRuns } from './child.ts'
 import { fail } from './record.ts'
 import type { Run } from './run.ts'
 import type { WorkflowConfig } from './workflow-config.ts'
@@ -27,9 +28,10 @@ export function prepare(self: AnyActorRef, run: Run, config: Pick<WorkflowConfig
   )
 }
 
-/** Has the steps of a run look again whether they may begin what waits. */
+/** Has the steps of a run, and of those inside it, look again whether they may begin what waits. */
 export function wakeSteps(self: AnyActorRef): void {
-  const { children } = self.getSnapshot()
+  const { children, context } = self.getSnapshot()
+  for (const { child } of nestedRuns(context.run)) if (!child.hasEnded) wakeSteps(child.actor)
   for (const child of Object.values<AnyActorRef>(children)) relay({ self, system: self.system }, child, prepared)
 }
 

@@ -1,4 +1,4 @@
-import type { RoutedEvent } from './execution.ts'
+import type { ChildRun, RoutedEvent } from './execution.ts'
 import type { Writes } from './state-log.ts'
 
 /** Why a run ends without a result. */
@@ -37,6 +37,8 @@ export interface Settled {
   readonly execution: number
   readonly events: readonly RoutedEvent[]
   readonly writes: Writes | undefined
+  /** What it wrote to the state that it shares with the runs around its own. */
+  readonly shared?: Writes | undefined
   /** What it did to collections. */
   readonly collected: readonly Collection[] | undefined
   /** The collections have changed already: this is the process in which it happened. */
@@ -70,6 +72,26 @@ export interface Fired {
   readonly timer: string
 }
 
+/** An execution begins a run of its own. */
+export interface Begun {
+  readonly type: 'blazen.begun'
+  readonly step: string
+  readonly execution: number
+  readonly child: ChildRun
+  /** The names of children that are no longer needed. */
+  readonly drop: readonly string[]
+  /** What the execution has written so far, which counts from now on. */
+  readonly writes: Writes | undefined
+}
+
+/** Something has happened to a run inside this one. */
+export interface OfChild {
+  readonly type: 'blazen.child'
+  readonly execution: number
+  readonly name: string
+  readonly event: RoutedEvent
+}
+
 export interface Answered {
   readonly type: 'blazen.answered'
   readonly requestId: string
@@ -91,6 +113,8 @@ export interface Paused {
 export type RunEvent =
   | Settled
   | Retried
+  | Begun
+  | OfChild
   | Sent
   | Fired
   | Answered

@@ -1,14 +1,16 @@
 import type { AnyActorRef, AnyActorScope, AnyEventObject, Snapshot } from 'xstate'
 import { clockOf, keepErrorLocal, keepInspectionApart, now } from './actor-scope.ts'
+import type { ChildRun, Execution } from './execution.ts'
 import { deliver, isStop, moved } from './fast-path.ts'
 import { isFact } from './journal.ts'
+import type { RunPicture, WorkflowMachine, WorkflowMachineSnapshot } from './machine.ts'
 import { prepare } from './preparing.ts'
 import type { Fired } from './record.ts'
 import { clearWork, fromData, type Routes, Run, route, toData } from './run.ts'
 import { createStepActor } from './step-actor.ts'
 import type { StepLogic } from './step-logic.ts'
 import { arm, armAll, startClock, timeLeft } from './timers.ts'
-import type { RunPicture, WorkflowConfig, WorkflowMachine, WorkflowMachineSnapshot } from './workflow-config.ts'
+import type { WorkflowConfig } from './workflow-config.ts'
 
 type RunSnapshot = WorkflowMachineSnapshot<unknown>
 
@@ -22,6 +24,7 @@ export function withRunLife(
   config: WorkflowConfig,
   routes: Routes,
   logics: ReadonlyMap<string, StepLogic>,
+  revive: (run: Run, execution: Execution, child: ChildRun, step: AnyActorRef) => ChildRun,
 ): WorkflowMachine {
   const { transition, restoreSnapshot } = machine
 
@@ -62,9 +65,10 @@ export function withRunLife(
     )
 
   machine.restoreSnapshot = (persisted, scope) => {
-    const { status, value, data, inline, local, journal } = config.restore(persisted)
-    const run = Object.assign(fromData(data, scope.self), { inline, local, journal })
+    const { status, value, data, inline, local, journal, sharing, retry } = config.restore(persisted)
+    const run = Object.assign(fromData(data, scope.self), { inline, local, journal, sharing, retry })
     const snapshot = begin({ status, value }, run, scope)
+    if (status === 'active' && run.nesting > 0) reviveChildren(run, snapshot, revive)
     if (status !== 'active') {
       run.local = config.open(run, scope)
       config.close(run)
@@ -82,27 +86,28 @@ export function withRunLife(
     run.local = config.open(run, scope)
     clockOf(scope).began?.(scope.self)
     for (const child of Object.values(snapshot.children)) child?.start()
+    if (run.nesting > 0) startChildren(run)
     // Whoever asked before the restart asks again.
     for (const request of run.requests.values()) config.ask(run, request)
     if (snapshot.value === 'paused') return
     armAll(scope.self, run)
     prepare(scope.self, run, config)
     run.delivered = true
-    if (snapshot.value === 'waiting') return
-    startClock(scope.self, run)
+    if (snapshot.value !== 'waiting') startClock(scope.self, run)
+    else if (run.nesting === 0) return
     if (run.open.size > 0) deliver(scope, snapshot.children, [...run.open.values()])
     else if (!run.preparing) scope.self.send({ type: 'blazen.check' })
   }
 
   machine.transition = (snapshot, event, scope) => {
     if (snapshot.status !== 'active') return transition(snapshot, event, scope)
-    const { journal: own, owner } = snapshot.context.run
+    const { run } = snapshot.context
+    const { journal: own, owner } = run
     // Whoever else looks at the run, such as a pure transition, writes nothing down.
     const journal = owner === scope.self ? own : undefined
     const isKept = journal?.folding === event
-    if (event.type === 'blazen.fired' && !isKept && isEarly(scope, snapshot.context.run, event as Fired))
-      return snapshot
-    const admitted = routes.has(event.type) && !isKept ? config.admit(snapshot.context.run, event) : event
+    if (event.type === 'blazen.fired' && !isKept && isEarly(scope, run, event as Fired)) return snapshot
+    const admitted = routes.has(event.type) && !isKept ? config.admit(run, event) : event
     if (admitted === undefined) return snapshot
     if (journal !== undefined && !isKept && isFact(event)) {
       scope.defer(() => journal.submit(admitted, event))
@@ -111,10 +116,36 @@ export function withRunLife(
     const next = isLast(admitted)
       ? withoutChildren(transition, snapshot, admitted, scope)
       : transition(snapshot, admitted, scope)
-    return next.status === 'active' ? next : ended(next, config, scope)
+    const last = next.status === 'active' ? next : ended(next, config, scope)
+    if (run.later !== undefined) scope.defer(() => doLater(run))
+    return last
   }
 
   return Object.assign(machine, { start })
+}
+
+function doLater(run: Run): void {
+  const fns = run.later ?? []
+  run.later = undefined
+  for (const fn of fns) fn()
+}
+
+/** Gives the children that came with a run the actors that they had. */
+function reviveChildren(
+  run: Run,
+  { children: steps }: RunSnapshot,
+  revive: (run: Run, execution: Execution, child: ChildRun, step: AnyActorRef) => ChildRun,
+): void {
+  for (const execution of run.open.values()) {
+    const step = steps[execution.step]
+    if (execution.children === undefined || step === undefined) continue
+    const revived = Array.from(execution.children.values(), (child) => revive(run, execution, child, step))
+    execution.children = new Map(revived.map((child) => [child.name, child]))
+  }
+}
+
+function startChildren(run: Run): void {
+  for (const { children } of run.open.values()) for (const child of children?.values() ?? []) child.start()
 }
 
 /** Whether a timer went off because it is further away than JavaScript can count; it is armed again then. */

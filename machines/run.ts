@@ -1,7 +1,16 @@
 import { addTo, type Collected, type Collecting, type Collections, uncollectAll } from './collect.ts'
-import { copyExecution, Execution, type RoutedEvent, responseType } from './execution.ts'
+import {
+  type ChildRun,
+  copyExecution,
+  Execution,
+  isAsleep,
+  isPaused,
+  type RoutedEvent,
+  responseType,
+} from './execution.ts'
 import type { Journal } from './journal.ts'
 import { type Failed, type Failure, fail, type InputRequest, type Settled } from './record.ts'
+import type { RetryPolicy } from './retry.ts'
 import { StateLog } from './state-log.ts'
 
 /** An event that is sent later, or a request that is given up. */
@@ -42,6 +51,8 @@ export interface RunData {
  */
 export class Run {
   readonly open = new Map<number, Execution>()
+  /** How many open executions have children. */
+  nesting = 0
   executions = 0
   queue: RoutedEvent[] = []
   readonly requests = new Map<string, InputRequest>()
@@ -77,6 +88,12 @@ export class Run {
   halted = false
   /** Where what happens is written down before it counts; `undefined` where nothing is. */
   journal: Journal | undefined
+  /** The run whose state the executions of this one share. */
+  sharing: Run | undefined
+  /** For steps that have no policy of their own, and begin no runs. */
+  retry: RetryPolicy | undefined
+  /** What is to be done with the runs inside, once the event that is being taken has been. */
+  later: (() => void)[] | undefined
   /** By execution, what attempts have collected that have not settled. */
   readonly collecting = new Map<number, readonly Collecting[]>()
 
@@ -102,7 +119,7 @@ export function toData(run: Run): RunData {
   uncollectAll(collections, run)
   return {
     ...run,
-    open: [...run.open.values()],
+    open: run.nesting === 0 ? [...run.open.values()] : Array.from(run.open.values(), copyExecution),
     requests: [...run.requests.values()],
     timers: [...run.timers.values()],
     collections,
@@ -113,7 +130,10 @@ export function toData(run: Run): RunData {
 /** A run as it was written down, for `owner` to go on with. */
 export function fromData(data: RunData, owner: unknown): Run {
   const run = new Run(data.id, owner, data.state)
-  for (const execution of data.open) run.open.set(execution.id, copyExecution(execution))
+  for (const execution of data.open) {
+    run.open.set(execution.id, copyExecution(execution))
+    if (execution.children !== undefined) run.nesting++
+  }
   for (const request of data.requests) run.requests.set(request.requestId, request)
   for (const timer of data.timers) run.timers.set(timer.id, timer)
   for (const [type, collected] of data.collections) run.collections.set(type, [...collected])
@@ -124,8 +144,8 @@ export function fromData(data: RunData, owner: unknown): Run {
 /** The run for `owner` to change: itself if it owns it, else a copy. */
 export function ownedBy(run: Run, owner: unknown): Run {
   if (run.owner === owner) return run
-  const { local, inline, runningSince, active, delivered, prepared, preparing } = run
-  const ofProcess = { local, inline, runningSince, active, delivered, prepared, preparing }
+  const { local, inline, runningSince, active, delivered, prepared, preparing, sharing } = run
+  const ofProcess = { local, inline, runningSince, active, delivered, prepared, preparing, sharing }
   return Object.assign(fromData(toData(run), owner), ofProcess)
 }
 
@@ -145,8 +165,10 @@ export function route(run: Run, routes: Routes, event: RoutedEvent, opened: Exec
 export function settle(run: Run, settled: Settled): void {
   const execution = run.open.get(settled.execution)
   run.open.delete(settled.execution)
+  if (execution?.children !== undefined) dropChildren(run, execution)
   run.lastStep = settled.step
   if (settled.writes !== undefined) run.state.commit(settled.writes)
+  if (settled.shared !== undefined) run.sharing?.state.commit(settled.shared)
   if (settled.collected === undefined) return
   run.collecting.delete(settled.execution)
   for (const { type, added, taken } of settled.collected) {
@@ -164,6 +186,34 @@ function applyCollection(run: Run, execution: Execution, type: string, added: bo
   const left = waiting.filter(({ by }) => !taken.includes(by))
   if (left.length > 0) run.collections.set(type, left)
   else run.collections.delete(type)
+}
+
+/** An execution has begun a run. */
+export function addChild(run: Run, execution: Execution, child: ChildRun, drop: readonly string[]): void {
+  if (execution.children === undefined) run.nesting++
+  const children = new Map(execution.children)
+  for (const name of drop) children.delete(name)
+  execution.children = children.set(child.name, child)
+}
+
+/** Has something done with the runs inside: not by this event's own actions, in which nothing else may be sent. */
+export function later(run: Run, fn: () => void): void {
+  run.later ??= []
+  run.later.push(fn)
+}
+
+/** Ends what an execution has begun and nobody waits for: also what begins only now, its attempt being over. */
+function abortChildren(run: Run, { children = new Map() }: Execution): void {
+  for (const child of children.values())
+    if (!child.hasEnded) later(run, () => child.abort('The step that it belongs to is over.'))
+}
+
+/** What an execution has begun counts for nothing any more. */
+export function dropChildren(run: Run, execution: Execution): void {
+  if (execution.children === undefined) return
+  abortChildren(run, execution)
+  execution.children = undefined
+  run.nesting--
 }
 
 /** Sets a timer; gives its id. */
@@ -192,8 +242,16 @@ export function closeAnswered(run: Run, event: RoutedEvent & { readonly requestI
 
 /** Nothing is under way, and nothing will come by itself but the end of a request. */
 export function isIdle(run: Run): boolean {
-  if (run.open.size > 0 || (run.inline && run.requests.size > 0)) return false
+  if (run.open.size > run.nesting || (run.inline && run.requests.size > 0)) return false
+  if (run.nesting > 0 && (run.active > 0 || ![...run.open.values()].every(isAsleep))) return false
   for (const { requestId } of run.timers.values()) if (requestId === undefined) return false
+  return true
+}
+
+/** Nothing is at work, also not in the runs inside. */
+export function isAtRest(run: Run): boolean {
+  if (run.active > 0 || run.journal?.isBusy) return false
+  for (const execution of run.open.values()) if (execution.children !== undefined && !isPaused(execution)) return false
   return true
 }
 
@@ -204,7 +262,9 @@ export function timedOut(run: Run): Failed {
 
 /** Takes out all that was still to be done; what was collected stays where an error tells of it. */
 export function clearWork(run: Run): void {
+  if (run.nesting > 0) for (const execution of run.open.values()) abortChildren(run, execution)
   run.open.clear()
+  run.nesting = 0
   run.queue = []
   run.requests.clear()
   run.timers.clear()

@@ -1,20 +1,11 @@
-import type {
-  AnyActorRef,
-  AnyActorScope,
-  AnyEventObject,
-  MachineSnapshot,
-  MetaObject,
-  ParameterizedObject,
-  ProvidedActor,
-  Snapshot,
-  StateMachine,
-  StateValue,
-} from 'xstate'
+import type { AnyActorScope, Snapshot } from 'xstate'
 import type { StepConfig } from './activity.ts'
 import type { RoutedEvent } from './execution.ts'
 import type { Journal } from './journal.ts'
-import type { Answered, Failed, Failure, InputRequest, RunEvent } from './record.ts'
-import type { Run, RunData } from './run.ts'
+import type { RunPicture } from './machine.ts'
+import type { Answered, Failed, Failure, InputRequest } from './record.ts'
+import type { RetryPolicy } from './retry.ts'
+import type { Run } from './run.ts'
 
 /** A workflow, as its machine needs to know it: its steps, and what the API around the machine does for it. */
 export interface WorkflowConfig {
@@ -40,7 +31,9 @@ export interface WorkflowConfig {
   /** The snapshot of a run as plain JSON data. Throws if something in it cannot be kept. */
   readonly persist: (picture: RunPicture, run: Run) => Snapshot<unknown>
   /** What `persist` gave, checked whole. Throws before anything runs. */
-  readonly restore: (persisted: unknown) => RunPicture & Pick<Beginning, 'inline' | 'local' | 'journal'>
+  readonly restore: (
+    persisted: unknown,
+  ) => RunPicture & Pick<Beginning, 'inline' | 'local' | 'journal' | 'sharing' | 'retry'>
   /** The error that a run fails with. */
   readonly toError: (failure: Failure, run: Run) => unknown
 }
@@ -59,47 +52,8 @@ export interface Beginning {
   readonly local: unknown
   /** Where what happens is written down before it counts. */
   readonly journal: Journal | undefined
+  /** The run whose state its executions share. */
+  readonly sharing: Run | undefined
+  /** For steps that have no policy of their own. */
+  readonly retry: RetryPolicy | undefined
 }
-
-/** A run between two events: where it is in its life, and all that is known of it. */
-export interface RunPicture {
-  readonly status: 'active' | 'done' | 'error' | 'stopped'
-  readonly value: StateValue
-  readonly data: RunData
-}
-
-export interface WorkflowContext {
-  readonly run: Run
-}
-
-/** The events that go in and out of a workflow's machine: those of its steps, and the reports of its step actors. */
-export type WorkflowMachineEvent = RunEvent | AnyEventObject
-
-export type WorkflowMachineSnapshot<Output> = MachineSnapshot<
-  WorkflowContext,
-  WorkflowMachineEvent,
-  Record<string, AnyActorRef | undefined>,
-  StateValue,
-  string,
-  Output,
-  MetaObject,
-  object
->
-
-/** The machine of a workflow: ordinary XState logic, to be run by `createActor`, `invoke` or `useMachine`. */
-export type WorkflowMachine<Input = unknown, Output = unknown> = StateMachine<
-  WorkflowContext,
-  WorkflowMachineEvent,
-  Record<string, AnyActorRef | undefined>,
-  ProvidedActor,
-  ParameterizedObject,
-  ParameterizedObject,
-  string,
-  StateValue,
-  string,
-  Input,
-  Output,
-  AnyEventObject,
-  MetaObject,
-  object
->

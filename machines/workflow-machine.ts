@@ -9,31 +9,51 @@ import {
   setup,
 } from 'xstate'
 import type { StepConfig } from './activity.ts'
-import { type Execution, type RoutedEvent, requestType, stopType } from './execution.ts'
+import { Child } from './child.ts'
+import { type ChildRun, type Execution, type RoutedEvent, requestType, stopType } from './execution.ts'
 import { withFastPath } from './fast-path.ts'
 import type { Flow } from './flow-chart.ts'
 import { type Fact, fold } from './fold.ts'
+import type { RunPicture, WorkflowContext, WorkflowMachine } from './machine.ts'
 import { prepare } from './preparing.ts'
 import {
   type Answered,
+  type Begun,
   type Failed,
   type Fired,
   fail,
   type InputRequest,
+  type OfChild,
   type Paused,
   type Retried,
   type Sent,
   type Settled,
 } from './record.ts'
-import { closeAnswered, closeRequest, isIdle, ownedBy, type Routes, Run, route, setTimer, settle } from './run.ts'
+import {
+  addChild,
+  closeAnswered,
+  closeRequest,
+  dropChildren,
+  isAtRest,
+  isIdle,
+  later,
+  ownedBy,
+  type Routes,
+  Run,
+  route,
+  setTimer,
+  settle,
+} from './run.ts'
 import { withRunLife } from './run-life.ts'
 import { createStepLogic } from './step-logic.ts'
 import { arm, armAll, disarm, disarmAll, startClock, stopClock } from './timers.ts'
-import type { RunPicture, WorkflowConfig, WorkflowContext, WorkflowMachine } from './workflow-config.ts'
+import type { WorkflowConfig } from './workflow-config.ts'
 
 /** A workflow's machine, and the same transitions as a fold over what was written down. */
 export interface WorkflowLogic {
   readonly machine: WorkflowMachine
+  /** The transitions alone, of which nothing is called, sent or armed. */
+  readonly transition: WorkflowMachine['transition']
   /**
    * Where a run is after `facts`, from where the snapshot of `actor` says, which was made and never started: nothing is
    * called, sent or armed.
@@ -59,12 +79,13 @@ export interface WorkflowLogic {
  * ```
  *
  * What must always hold: an execution is open from when its event was routed until it settles, fails or the run ends;
- * it settles once; in `waiting` nothing is open; in `pausing` and `paused` nothing is routed, what comes is queued, but
- * a person is asked at once; nothing is routed after the end.
+ * it settles once; in `waiting` nothing is open but what has begun runs that wait too; in `pausing` and `paused` nothing
+ * is routed, what comes is queued, but a person is asked at once; nothing is routed after the end.
  */
 export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
   const routes = computeRoutes(config.steps)
   const logics = new Map(config.steps.map((step) => [step.name, createStepLogic(step)]))
+  const children = new Map(config.steps.map(({ name, child }) => [name, child]))
   const on = <Transition>(transition: Transition) =>
     Object.fromEntries([...routes.keys()].map((type) => [type, transition]))
 
@@ -73,10 +94,16 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
     actors: Object.fromEntries<AnyActorLogic>(logics),
     guards: {
       aborted: ({ event }) => (event as Failed).failure.kind === 'aborted',
-      asked: ({ context }) => isIdle(context.run) && (context.run.requests.size > 0 || config.idle === 'wait'),
+      asked: ({ context: { run } }) =>
+        isIdle(run) && (run.requests.size > 0 || run.nesting > 0 || config.idle === 'wait'),
       stalled: ({ context }) => isIdle(context.run),
-      atRest: ({ context: { run } }) => run.active === 0 && !run.journal?.isBusy,
-      open: ({ event, context }) => context.run.open.has((event as Settled).execution),
+      stirred: ({ context }) => !isIdle(context.run),
+      atRest: ({ context }) => isAtRest(context.run),
+      open: ({ event, context }) => context.run.open.has((event as Settled | Begun).execution),
+      inside: ({ event, context }) => {
+        const { execution, name } = event as OfChild
+        return context.run.open.get(execution)?.children?.has(name) === true
+      },
       pending: ({ event, context }) => context.run.requests.has((event as Answered).requestId),
       due: ({ event, context }) => context.run.timers.has((event as Fired).timer),
     },
@@ -122,10 +149,48 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
         const { execution: id, attempt, dueAt } = event as Retried
         const run = ownedBy(context.run, self)
         const execution = run.open.get(id)
-        if (execution !== undefined) Object.assign(execution, { attempt, dueAt })
+        if (execution !== undefined) {
+          dropChildren(run, execution)
+          Object.assign(execution, { attempt, dueAt })
+        }
         enqueue.assign({ run })
         // Where it is written down first, the next attempt waits for that.
         if (execution !== undefined && run.journal !== undefined) enqueue.sendTo(execution.step, execution)
+        enqueue.raise({ type: 'blazen.check' })
+      }),
+      /** An execution begins a run of its own. */
+      begin: enqueueActions(({ context, event, self, enqueue }) => {
+        const { execution: id, child: begun, drop, writes } = event as Begun
+        const run = ownedBy(context.run, self)
+        const execution = run.open.get(id)
+        if (execution === undefined) return
+        const step: AnyActorRef | undefined = self.getSnapshot().children[execution.step]
+        const child = run.owner === self && step !== undefined ? revive(run, execution, begun, step) : begun
+        addChild(run, execution, child, drop)
+        if (writes !== undefined) run.state.commit(writes)
+        enqueue.assign({ run })
+        if (child === begun) later(run, () => child.start())
+        enqueue.raise({ type: 'blazen.check' })
+      }),
+      /** What begins while the run is being paused is paused. */
+      holdBegun: enqueueActions(({ context: { run }, event }) => {
+        const { execution, child } = event as Begun
+        const held = run.open.get(execution)?.children?.get(child.name)
+        const pause: Paused = { type: 'blazen.pause', inFlight: 'wait' }
+        if (held === child) later(run, () => held.tell(pause, (fn) => fn()))
+        else held?.tell(pause, (fn) => later(run, fn))
+      }),
+      tellChild: enqueueActions(({ context: { run }, event, enqueue }) => {
+        const { execution, name, event: inner } = event as OfChild
+        const child = run.open.get(execution)?.children?.get(name)
+        child?.tell(inner, (fn) => later(run, fn))
+        enqueue.raise({ type: 'blazen.check' })
+      }),
+      /** Pauses the runs inside, or has them go on. */
+      tellChildren: enqueueActions(({ context: { run }, event, enqueue }) => {
+        if (run.nesting === 0) return
+        for (const { children } of run.open.values())
+          for (const child of children?.values() ?? []) child.tell(event, (fn) => later(run, fn))
         enqueue.raise({ type: 'blazen.check' })
       }),
       fire: enqueueActions(({ context, event, self, enqueue }) => {
@@ -220,6 +285,8 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
       'blazen.settled': { guard: 'open', actions: 'settle' },
       'blazen.sent': { actions: 'send' },
       'blazen.retried': { actions: 'retry' },
+      'blazen.begun': { guard: 'open', actions: 'begin' },
+      'blazen.child': { guard: 'inside', actions: 'tellChild' },
       'blazen.fired': { guard: 'due', actions: 'fire' },
       'blazen.answered': { guard: 'pending', actions: 'answer' },
       'blazen.pause': { target: '.pausing' },
@@ -248,16 +315,18 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
           'blazen.sent': { target: 'running', actions: 'send' },
           'blazen.fired': { guard: 'due', target: 'running', actions: 'fire' },
           'blazen.answered': { guard: 'pending', target: 'running', actions: 'answer' },
+          'blazen.check': { guard: 'stirred', target: 'running' },
         },
       },
       pausing: {
-        entry: ['startClock', 'hold'],
+        entry: ['startClock', 'hold', 'tellChildren'],
         exit: 'stopClock',
         on: {
           ...on({ actions: 'keep' }),
           [stopType]: { actions: 'keep' },
+          'blazen.begun': { guard: 'open', actions: ['begin', 'holdBegun'] },
           'blazen.check': { guard: 'atRest', target: 'paused' },
-          'blazen.resume': { target: 'running', actions: 'goOn' },
+          'blazen.resume': { target: 'running', actions: ['goOn', 'tellChildren'] },
         },
       },
       paused: {
@@ -269,7 +338,8 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
           [stopType]: { actions: 'keep' },
           'blazen.pause': {},
           'blazen.sent': { actions: ['send', 'disarmTimers'] },
-          'blazen.resume': { target: 'running', actions: 'goOn' },
+          'blazen.begun': { guard: 'open', actions: ['begin', 'holdBegun'] },
+          'blazen.resume': { target: 'running', actions: ['goOn', 'tellChildren'] },
         },
       },
       completed: { type: 'final' },
@@ -278,6 +348,12 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
     },
     output: ({ context }) => context.run.result,
   })
+
+  /** A child that has an actor, which it may have lacked when it was read. */
+  function revive(run: Run, execution: Execution, child: ChildRun, step: AnyActorRef): ChildRun {
+    const logic = children.get(execution.step)?.(child.name)
+    return child instanceof Child || logic === undefined ? child : Child.from(child, logic, run, execution, step)
+  }
 
   /** The event to raise for one that a step gave: itself, or the failure that nobody accepts it. */
   function routable(event: RoutedEvent, step: string | undefined): EventObject {
@@ -288,7 +364,8 @@ export function createWorkflowMachine(config: WorkflowConfig): WorkflowLogic {
   const routed = withFastPath(asWorkflowMachine(machine), routes)
   const { transition } = routed
   return {
-    machine: withRunLife(routed, config, routes, logics),
+    machine: withRunLife(routed, config, routes, logics, revive),
+    transition,
     fold: (actor, facts, since) => fold(transition, actor, facts, since),
   }
 }

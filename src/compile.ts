@@ -1,12 +1,16 @@
 import { type AnyActorRef, createActor, type Snapshot } from 'xstate'
 import {
   type Answered,
+  type Child,
+  type ChildLogic,
   type Clock,
   createWorkflowMachine,
   type Failed,
   fail,
   type InputRequest,
+  isAsleep,
   type Journal,
+  type RetryPolicy,
   type Run,
   type RunPicture,
   requestType,
@@ -23,13 +27,21 @@ import { engineClasses } from './engine-classes.ts'
 import { DefinitionError, InputRequestError } from './errors.ts'
 import { type AnyEvent, checkEvent, InputResponseEvent } from './event.ts'
 import { toError } from './failure-error.ts'
-import { type Arrival, type Blueprint, checkAnswer, LiveRun, type OnInput, pausedRuns } from './live-run.ts'
+import {
+  type Arrival,
+  type Blueprint,
+  checkAnswer,
+  LiveRun,
+  type OnInput,
+  pausedRuns,
+  type Within,
+} from './live-run.ts'
 import { migrate, versionsInOrder } from './migration.ts'
 import { type Plan, toFoldedSteps, toPlan } from './plan.ts'
 import type { Schema } from './schema.ts'
 import type { LostEntry, SessionEntry } from './session.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
-import { type Arrived, checkTop, fromSnapshot } from './snapshot-read.ts'
+import { type Arrived, type Arriving, checkTop, fromSnapshot } from './snapshot-read.ts'
 import { type Departing, toSnapshot } from './snapshot-write.ts'
 import { toStartEvent } from './start-event.ts'
 import { StateObject } from './state-object.ts'
@@ -47,12 +59,27 @@ export class RunInput {
     readonly onInput?: OnInput,
     readonly signal?: AbortSignal,
     readonly journal?: Journal,
+    readonly inside?: Inside,
   ) {}
+}
+
+/** What a run that is inside another one has of it. */
+export interface Inside {
+  readonly within: Within
+  /** The run whose state its steps share. */
+  readonly sharing: Run | undefined
+  readonly retry: RetryPolicy | undefined
+}
+
+/** The workflow of a run that a step begins. */
+export interface Nested extends ChildLogic {
+  readonly compiled: Compiled
 }
 
 /** A workflow, ready to run. */
 export interface Compiled {
   readonly machine: WorkflowMachine
+  readonly transition: WorkflowLogic['transition']
   readonly fold: WorkflowLogic['fold']
   readonly blueprint: Blueprint
   readonly definition: WorkflowDefinition
@@ -71,14 +98,18 @@ export interface Compiled {
  */
 export function compile(definition: WorkflowDefinition): Compiled {
   const { name, options } = definition
-  const problems = findWiringProblems(definition)
+  const problems = definition.problems === undefined ? findWiringProblems(definition) : [...definition.problems]
   const steps = definition.steps.map((step) => toStepConfig(step, definition, problems))
   const classes = engineClasses().extend(options.classes ?? [])
   attempt(problems, () => initialState(options.state, name, classes))
   attempt(problems, () => checkBuffer(options.streamBuffer))
   attempt(problems, () => versionsInOrder(options.migrate ?? {}))
   const [timeoutMs] = attempt(problems, () => optionalMs(options.timeout, 'timeout'))
-  if (problems.length > 0) throw new DefinitionError(`Workflow "${name}"`, problems)
+  for (const { children = [] } of definition.steps)
+    for (const child of children as readonly Nested[]) attempt(problems, () => child.compiled)
+  if (problems.length > 0) {
+    throw new DefinitionError(`${definition.stages === undefined ? 'Workflow' : 'Pipeline'} "${name}"`, problems)
+  }
 
   const blueprint: Blueprint = {
     name,
@@ -86,6 +117,7 @@ export function compile(definition: WorkflowDefinition): Compiled {
     resources: options.session,
     stateSchema: options.state,
     requests: options.requests,
+    stages: definition.stages,
     schemas: schemasOf(definition),
     accepted: [...new Set(definition.steps.flatMap((step) => typesOf(step.options.accepts)))],
     classes,
@@ -106,8 +138,10 @@ export function compile(definition: WorkflowDefinition): Compiled {
         timeoutMs: given.timeoutMs ?? timeoutMs,
         inline: onInput !== undefined,
         state: initialState(options.state, name, blueprint.classes),
-        local: { onInput, signal: given.signal } satisfies Arrival,
+        local: { onInput, signal: given.signal, within: given.inside?.within } satisfies Arrival,
         journal: given.journal,
+        sharing: given.inside?.sharing,
+        retry: given.inside?.retry,
       }
     },
     restore: (snapshot) => {
@@ -121,8 +155,11 @@ export function compile(definition: WorkflowDefinition): Compiled {
           signal: arrived.signal,
           arrived: arrived.picture,
           previous: arrived.previous,
+          within: arrived.inside?.within,
         } satisfies Arrival,
         journal: arrived.journal,
+        sharing: arrived.inside?.sharing,
+        retry: arrived.inside?.retry,
       }
     },
     persist: (picture, run) => pack(picture, run, definition, blueprint) as WorkflowSnapshot & Snapshot<unknown>,
@@ -134,18 +171,18 @@ export function compile(definition: WorkflowDefinition): Compiled {
     admit: (run, event) => admit(run, event, schemas),
     toError: (failure, run) => toError(failure, run, blueprint),
   }
-  const { machine, fold } = createWorkflowMachine(config)
+  const { machine, transition, fold } = createWorkflowMachine(config)
   const plan = toPlan(steps, config.idle)
-  const departing = (run: Run, blobs: Blobs) => {
+  const departing = (run: Run, blobs: Blobs): Departing => {
     const live = run.local instanceof LiveRun ? run.local : undefined
     // A run that has not started has yet to be told what was lost.
     const lostState = live?.lostState ?? (run.local as Arrival).arrived?.lost.state ?? []
     return toDeparting(definition, blueprint, live, { entries: noSession, lost: [], lostState }, { blobs, plan })
   }
   const routedBy = keepLast((plan: Plan) =>
-    createWorkflowMachine({ ...config, steps: toFoldedSteps(plan), idle: plan.idle ?? 'fail' }),
+    createWorkflowMachine({ ...config, steps: toFoldedSteps(plan, steps), idle: plan.idle ?? 'fail' }),
   )
-  return { machine, fold, blueprint, definition, plan, routedBy, departing }
+  return { machine, transition, fold, blueprint, definition, plan, routedBy, departing }
 }
 
 /** Runs recovered after a deployment mostly come from one version, so what was made for the last of them is made once. */
@@ -177,6 +214,7 @@ export class ArrivedRun {
   readonly previous: LiveRun | undefined
   readonly signal: AbortSignal | undefined
   readonly journal: Journal | undefined
+  readonly inside: Inside | undefined
 
   constructor(
     readonly picture: Arrived,
@@ -185,12 +223,14 @@ export class ArrivedRun {
       readonly previous?: LiveRun | undefined
       readonly signal?: AbortSignal | undefined
       readonly journal?: Journal | undefined
+      readonly inside?: Inside | undefined
     } = {},
   ) {
     this.onInput = here.onInput
     this.previous = here.previous
     this.signal = here.signal
     this.journal = here.journal
+    this.inside = here.inside
   }
 }
 
@@ -204,11 +244,12 @@ export interface ReadOptions {
 
 /** @throws SnapshotError before anything of the run has run. */
 export function readSnapshot(
-  { name, options, steps }: WorkflowDefinition,
+  definition: WorkflowDefinition,
   blueprint: Blueprint,
   snapshot: unknown,
   { onInput, signal, blobs = null }: ReadOptions = {},
 ): ArrivedRun {
+  const { name, options, steps } = definition
   const { accepted, classes } = blueprint
   const { version, migrate: migrations = {} } = options
   const migrated = migrate(checkTop(snapshot), { name, version, migrations }, classes, blobs)
@@ -218,6 +259,7 @@ export function readSnapshot(
     types: new Set([...accepted, requestType, stopType]),
     classes,
     blobs,
+    child: nestedReader(definition, blobs),
   })
   const picture = awake(arrived, options.idle === 'wait')
   // Where there are objects, they have to be rebuilt first.
@@ -232,18 +274,13 @@ export function readSnapshot(
 /** What waits for nothing, as a migration may leave a run, looks whether there is anything left to do. */
 function awake(arrived: Arrived, mayIdle: boolean): Arrived {
   const { open, requests } = arrived.data
-  const isWaiting = open.length === 0 && (requests.length > 0 || mayIdle)
+  const isWaiting = open.every(isAsleep) && (open.length > 0 || requests.length > 0 || mayIdle)
   return arrived.value === 'waiting' && !isWaiting ? { ...arrived, value: 'running' } : arrived
 }
 
 /** The snapshot of a run, under its pause policy. A run that is about to start has nothing live yet. */
 function pack(picture: RunPicture, run: Run, definition: WorkflowDefinition, blueprint: Blueprint): WorkflowSnapshot {
-  const live = run.local instanceof LiveRun ? run.local : undefined
-  const { entries = noSession, lost = [] } = live?.session ?? {}
-  return toSnapshot(
-    picture,
-    toDeparting(definition, blueprint, live, { entries, lost, lostState: live?.lostState ?? [] }),
-  )
+  return toSnapshot(picture, withSession(definition, blueprint, run))
 }
 
 const noSession: ReadonlyMap<string, SessionEntry> = new Map()
@@ -272,7 +309,35 @@ function toDeparting(
     blobs: base?.blobs,
     plan: base?.plan,
     onDrop: (dropped) => live?.warnOfDrop(dropped),
+    child: base === undefined ? leaving : ({ logic, run }) => (logic as Nested).compiled.departing(run, base.blobs),
   }
+}
+
+/** The same of a run inside one that leaves the process with its session. */
+function leaving({ logic, run }: Child): Departing {
+  const { definition, blueprint } = (logic as Nested).compiled
+  return withSession(definition, blueprint, run)
+}
+
+function withSession(definition: WorkflowDefinition, blueprint: Blueprint, run: Run): Departing {
+  const live = run.local instanceof LiveRun ? run.local : undefined
+  // What it shares, the run around it keeps.
+  const { entries = noSession, lost = [] } = (live?.sharesSession ? undefined : live?.session) ?? {}
+  return toDeparting(definition, blueprint, live, { entries, lost, lostState: live?.lostState ?? [] })
+}
+
+/** Reads the snapshots of the runs inside those of a workflow. */
+export function nestedReader(definition: WorkflowDefinition, blobs: Uint8Array | null): Arriving['child'] {
+  return (step, name, snapshot) => {
+    const nested = nestedIn(definition, step, name)
+    return nested && readSnapshot(nested.definition, nested.blueprint, snapshot, { blobs }).picture
+  }
+}
+
+/** The workflow of the run that `step` calls `name`. */
+export function nestedIn({ steps }: WorkflowDefinition, step: string, name: string): Compiled | undefined {
+  const nested = steps.find((each) => each.name === step)?.child?.(name) as Nested | undefined
+  return nested?.compiled
 }
 
 /** What happens to a request whose time is up: its default is the answer, or the run fails. */

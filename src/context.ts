@@ -17,11 +17,19 @@ export interface SessionNamespace extends Namespace {
   open<Value = unknown>(key: string): Promise<Value>
 }
 
+/** The attempt that a context is of. */
+export let attemptOf: (ctx: StepContext) => Attempt
+
 /** What a step's function gets beside its event: the run's state and session, and the ways to send and write. */
 export class StepContext<State extends object = Record<string, unknown>> {
+  static {
+    attemptOf = (ctx) => ctx.#attempt
+  }
+
   readonly #attempt: Attempt
   #values: AttemptState | undefined
   #state: (StateNamespace<State> & StateProperties<State>) | undefined
+  #shared: (StateNamespace & Record<string, unknown>) | undefined
   #session: (SessionNamespace & Record<string, unknown>) | undefined
 
   constructor(attempt: Attempt) {
@@ -64,6 +72,26 @@ export class StepContext<State extends object = Record<string, unknown>> {
   get state(): StateNamespace<State> & StateProperties<State> {
     this.#state ??= createStateNamespace<State>(this.#stateValues)
     return this.#state
+  }
+
+  /**
+   * The state of the pipeline that this run is a stage of, or inside one; committed with this step. Other stages see it.
+   *
+   * @throws BlazenError (`no_pipeline`) in a run that is in no pipeline.
+   */
+  get shared(): StateNamespace & Record<string, unknown> {
+    const { sharing } = this.#attempt.run
+    if (sharing === undefined) {
+      throw new BlazenError(
+        'no_pipeline',
+        `Step "${this.step}" reads ctx.shared, and its run is in no pipeline: use ctx.state, or run the workflow as a stage.`,
+      )
+    }
+    this.#shared ??= createStateNamespace(
+      new AttemptState(this.#attempt, () => this.#open('change shared state'), sharing),
+      'ctx.shared',
+    )
+    return this.#shared
   }
 
   /** Live references: connections, sockets, functions; and the workflow's resources. Never copied. */
@@ -118,7 +146,7 @@ export class StepContext<State extends object = Record<string, unknown>> {
   /** Writes an event outward: to `handler.stream()` and `actor.on`. It is not routed. */
   writeEventToStream(event: AnyEvent): void {
     this.#open('write to the stream')
-    this.#live.write(event)
+    this.#live.write(event, this.step)
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { ChildLogic } from '../machines/index.ts'
 import type { Class } from './class-codec.ts'
 import type { Duration } from './duration.ts'
 import type { AnyEventType } from './event.ts'
@@ -68,6 +69,10 @@ export interface Step<
 > {
   readonly options: StepOptions<Accepts, Emits>
   readonly run: (event: Event, ctx: Context) => Returned | Promise<Returned>
+  /** Of a step that begins runs of its own: the workflow of the one that it calls `name`. */
+  readonly child?: (name: string) => ChildLogic | undefined
+  /** The workflows of all of them. */
+  readonly children?: readonly ChildLogic[]
 }
 
 export interface WorkflowOptions<
@@ -123,6 +128,12 @@ export interface WorkflowDefinition {
   readonly name: string
   readonly options: WorkflowOptions
   readonly steps: readonly NamedStep[]
+  /** The input stands whole on the `StartEvent`, as `input`, also where it is a plain object. */
+  readonly isInputWhole?: boolean
+  /** Of a pipeline: its stages, in order. */
+  readonly stages?: readonly string[]
+  /** What was found wrong with it before its wiring is looked at. */
+  readonly problems?: readonly string[]
 }
 
 export interface NamedStep extends Step {

@@ -4,6 +4,8 @@ import type { Issue } from './schema.ts'
 /** What every error of the engine has: a `code` to branch on, and a message that says where, what was expected, and what helps. */
 export class BlazenError extends Error {
   override name = 'BlazenError'
+  /** Where in the run it arose, if in a run inside it: the steps, stages and branches that lead there. */
+  declare runPath?: readonly string[]
 
   constructor(
     /** Stable, in snake case: `step_failed`, `run_timeout`, … */
@@ -13,6 +15,40 @@ export class BlazenError extends Error {
   ) {
     super(message, options)
   }
+}
+
+/** A mapper, a condition or an `until` of a pipeline's stage has thrown; `cause` is the very thing that it threw. */
+export class StageError extends BlazenError {
+  override name = 'StageError'
+
+  constructor(
+    /** The stage; with its branch, where it has several: `enrich::tags`. */
+    readonly stage: string,
+    /** What threw: `condition`, `input mapper` or `until`. */
+    readonly part: string,
+    cause: unknown,
+  ) {
+    super(
+      'stage',
+      `The ${part} of stage "${stage}" failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        cause,
+      },
+    )
+  }
+}
+
+/** Whether an error arose in a run inside the one that tells of it. */
+export function isFromBelow(error: unknown): error is BlazenError & { readonly runPath: readonly string[] } {
+  return error instanceof BlazenError && error.runPath !== undefined
+}
+
+/** The error of a run inside, with where it is. */
+export function fromBelow(error: unknown, where: string): unknown {
+  if (!(error instanceof BlazenError)) return error
+  error.runPath = [where, ...(error.runPath ?? [])]
+  error.message = `${where} › ${error.message}`
+  return error
 }
 
 /** A workflow, a step or an event is defined in a way that cannot work. Lists every problem that was found. */

@@ -1,5 +1,5 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate'
-import { type Answered, fail, type InputRequest, type Paused, type Run, responseType } from '../machines/index.ts'
+import { fail, type Paused, type Run } from '../machines/index.ts'
 import type { SendOptions } from './context.ts'
 import {
   BlazenError,
@@ -12,11 +12,14 @@ import {
 import { type AnyEvent, type InputRequestEvent, InputResponseEvent, isEvent } from './event.ts'
 import { type HistoryRecord, toHistory } from './history.ts'
 import { LiveRun, pausedRuns } from './live-run.ts'
+import { findRequest, pendingInputs, requestIds, toAnswered } from './open-request.ts'
 import { RunChanges } from './run-changes.ts'
 import { RunJournal } from './run-journal.ts'
 import { createSeenState, type SeenProperties, type SeenState } from './seen-state.ts'
 import type { WorkflowSnapshot } from './snapshot.ts'
+import { progressOf, type StageState, stagesOf } from './stage-status.ts'
 import type { RunStream, StreamOptions } from './stream.ts'
+import type { RunUsage } from './telemetry.ts'
 
 /** Where a run stands. `waiting`: only a person, or an event from outside, can move it on. */
 export type RunStatus = 'running' | 'waiting' | 'pausing' | 'paused' | 'completed' | 'failed' | 'aborted'
@@ -104,6 +107,24 @@ export class WorkflowHandler<Result = unknown, State extends object = any> {
     return this.#changes.subscribe(listener)
   }
 
+  /**
+   * How far the run is, from 0 to 100; 100 only when it has completed. Of a pipeline, it is counted by stages; of another
+   * workflow, it is what its steps last said with a `ProgressEvent`.
+   */
+  get progress(): number {
+    return this.status === 'completed' ? 100 : Math.min(99, Math.floor(100 * progressOf(this.#run)))
+  }
+
+  /** What steps have said to have used, by `UsageEvent`s, in this process; with what runs inside have used. */
+  get usage(): RunUsage {
+    return this.#live.telemetry.usage()
+  }
+
+  /** Of a run of a pipeline, its stages in order: where each stands, what it came to, how long it took. */
+  get stages(): readonly StageState[] {
+    return stagesOf(this.#run)
+  }
+
   /** What the steps have written, and the input requests; from the first event unless told otherwise. It always ends. */
   stream(options?: StreamOptions): RunStream {
     return this.#live.stream.read(options)
@@ -140,7 +161,7 @@ export class WorkflowHandler<Result = unknown, State extends object = any> {
 
   /** The questions that have no answer yet, the oldest first. */
   get pendingInputs(): readonly InputRequestEvent[] {
-    return [...this.#run.requests.values()] as (InputRequest & InputRequestEvent)[]
+    return pendingInputs(this.#run)
   }
 
   /**
@@ -150,17 +171,19 @@ export class WorkflowHandler<Result = unknown, State extends object = any> {
    */
   async respondToInput(requestId: string, response: unknown): Promise<void> {
     this.#checkAlive()
-    const request = this.#run.requests.get(requestId)
-    if (request === undefined) {
-      const open = [...this.#run.requests.keys()].map((id) => `"${id}"`).join(', ')
+    const asked = findRequest(this.#run, requestId)
+    if (asked === undefined) {
+      const open = requestIds(this.#run)
+        .map((id) => `"${id}"`)
+        .join(', ')
       throw new InputRequestError(
         `Run ${this.runId} has no open request "${requestId}": it was never asked, or it is answered. Open are: ${open || 'none'}.`,
         requestId,
       )
     }
-    const answer = this.#live.checkAnswer(request, response)
-    const event = { type: responseType, requestId, response: answer }
-    await this.#deliver({ type: 'blazen.answered', requestId, response: event } satisfies Answered)
+    const { request, run, way } = asked
+    const answer = LiveRun.of(run).checkAnswer(request, response)
+    await this.#deliver(toAnswered(way, request.requestId, answer))
   }
 
   /**

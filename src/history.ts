@@ -1,6 +1,8 @@
 import type { ClassRegistry } from './class-codec.ts'
 import { type PersistedValue, read, revive } from './codec.ts'
 import type { AnyEvent } from './event.ts'
+import type { Hop } from './inner-fact.ts'
+import { toPath } from './open-request.ts'
 import { defineField } from './plain-data.ts'
 import type { RecordKind } from './record-codec.ts'
 import { toFieldPath, toUserKey } from './state-key.ts'
@@ -33,15 +35,22 @@ export interface HistoryRecord {
   /** How the run failed. */
   readonly failure?: string
   readonly timer?: string
+  /** The branch that begins, of a step that begins several runs. */
+  readonly child?: string
   readonly requestId?: string
   readonly response?: unknown
   /** The requests that the run waits for. */
   readonly requests?: readonly string[]
   /** The version of the workflow that the run went over to when that had changed; `null` for none. */
   readonly version?: string | null
+  /** Of what happened in a run inside this one: the steps and branches that lead there. */
+  readonly path?: readonly string[]
 }
 
 interface Body {
+  readonly in?: readonly Hop[]
+  readonly asked?: string
+  readonly child?: { readonly name: string; readonly snapshot: Body }
   readonly context?: { readonly executions: readonly { readonly event: PersistedValue }[] }
   readonly version?: string | null
   readonly event?: PersistedValue
@@ -56,9 +65,12 @@ interface Body {
 export function toHistory({ seq, at, kind, body, bytes }: StoredRecord, classes: ClassRegistry): HistoryRecord {
   const decode = (value: PersistedValue) => read(revive(value, classes, `record ${seq}`, bytes))
   const {
-    context,
+    in: way,
+    asked,
+    child,
+    context = child?.snapshot.context,
     version,
-    event = kind === 'started' ? context?.executions[0]?.event : undefined,
+    event = kind === 'started' || kind === 'begun' ? context?.executions[0]?.event : undefined,
     events,
     writes,
     response,
@@ -70,7 +82,10 @@ export function toHistory({ seq, at, kind, body, bytes }: StoredRecord, classes:
   const failed = failure?.fields === undefined ? {} : (decode(failure.fields) as { readonly step?: string })
   return {
     ...{ seq, at, kind: kind as RecordKind },
-    ...(context === undefined ? rest : {}),
+    ...(context === undefined || child !== undefined ? rest : {}),
+    ...(way === undefined ? {} : { path: toPath(way) }),
+    ...(asked === undefined ? {} : { requestId: asked }),
+    ...(child === undefined || child.name === '' ? {} : { child: child.name }),
     ...(kind === 'migrated' ? { version: version ?? null } : {}),
     ...(event === undefined ? {} : { event: decode(event) as AnyEvent }),
     ...(events === undefined ? {} : { events: events.map((each) => decode(each) as AnyEvent) }),

@@ -1,9 +1,10 @@
-import { fail, responseType, type Sent } from '../machines/index.ts'
+import { fail, type Sent } from '../machines/index.ts'
 import type { Compiled } from './compile.ts'
 import { UnhandledEventError } from './errors.ts'
 import type { WorkflowHandler } from './handler.ts'
 import { fromLetter, type Message } from './letter.ts'
 import { LiveRun } from './live-run.ts'
+import { findRequest, toAnswered } from './open-request.ts'
 import type { RunJournal } from './run-journal.ts'
 import type { Letter, Store } from './store.ts'
 
@@ -60,10 +61,7 @@ export class Inbox {
     this.#taking.add(letter.id)
     try {
       const message = fromLetter(letter, compiled.blueprint.classes)
-      if (message.kind === 'answer' && (await this.#wasAnswered(message))) {
-        journal.dropLetter(letter.id)
-        return
-      }
+      if (message.kind === 'answer' && (await this.#isLate(message, letter))) return
       const fact = this.#toFact(message)
       if (fact === undefined) this.#taking.delete(letter.id)
       else journal.sendLetter(fact, letter.id).catch(() => {})
@@ -89,17 +87,26 @@ export class Inbox {
       }
       case 'answer': {
         const { requestId } = message
-        const request = run.requests.get(requestId)
-        if (request === undefined) return undefined
-        const response = live.checkAnswer(request, message.response)
-        return { type: 'blazen.answered', requestId, response: { type: responseType, requestId, response } }
+        const asked = findRequest(run, requestId)
+        if (asked === undefined) return undefined
+        const response = LiveRun.of(asked.run).checkAnswer(asked.request, message.response)
+        return toAnswered(asked.way, asked.request.requestId, response)
       }
     }
   }
 
-  /** Whether somebody else has answered since the answer was given. */
-  async #wasAnswered({ requestId, seq }: { requestId: string; seq: number }): Promise<boolean> {
-    return wasAnswered(this.#place.store, this.#place.runId, requestId, seq)
+  /** Whether somebody else has answered since the answer was given; where the store cannot tell, the letter waits. */
+  async #isLate({ requestId, seq }: { requestId: string; seq: number }, { id }: Letter): Promise<boolean> {
+    const { store, runId, journal, report } = this.#place
+    try {
+      const isLate = await wasAnswered(store, runId, requestId, seq)
+      if (isLate) journal.dropLetter(id)
+      return isLate
+    } catch (error) {
+      this.#taking.delete(id)
+      report(error)
+      return true
+    }
   }
 }
 
@@ -108,10 +115,15 @@ export async function wasAnswered(store: Store, runId: string, requestId: string
   for (let from = seq + 1; ; ) {
     const records = await store.records(runId, { from, limit: 1_000 })
     for (const { kind, body } of records) {
-      if (kind === 'answered' && JSON.parse(body).requestId === requestId) return true
+      if (kind === 'answered' && answeredBy(JSON.parse(body)) === requestId) return true
     }
     const last = records.at(-1)
     if (last === undefined || records.length < 1_000) return false
     from = last.seq + 1
   }
+}
+
+/** The id of the request that a record answers, as the outermost run knows it. */
+function answeredBy({ requestId, asked = requestId }: { readonly requestId: string; readonly asked?: string }): string {
+  return asked
 }

@@ -28,6 +28,17 @@ export type { OnInput } from './live-run.ts'
 export { type MemoryStoreOptions, memoryStore } from './memory-store.ts'
 export type { Migration, SnapshotDraft } from './migration.ts'
 export type { Namespace } from './namespace.ts'
+export {
+  type BranchOptions,
+  type LoopOptions,
+  type MappedOptions,
+  type ParallelOptions,
+  type ParallelResult,
+  Pipeline,
+  type PipelineOptions,
+  pipeline,
+  type StageOptions,
+} from './pipeline.ts'
 export type { RecordKind } from './record-codec.ts'
 export { type Resource, resource } from './resource.ts'
 export type { RunHandle } from './run-handle.ts'
@@ -35,8 +46,19 @@ export { type Issue, type Schema, typeOnly } from './schema.ts'
 export type { SeenProperties, SeenState } from './seen-state.ts'
 export type { SessionPausePolicy } from './session.ts'
 export type { WorkflowSnapshot } from './snapshot.ts'
+export type { StageView } from './stage.ts'
+export type { StageState } from './stage-status.ts'
 export type { Frozen, Recipe, StateNamespace } from './state.ts'
 export { type StepReturn, step } from './step.ts'
 export type * from './store.ts'
 export type { RunStream, StreamGap, StreamOptions } from './stream.ts'
+export { type Branches, type SubInput, type SubResult, type SubWorkflowOptions, subWorkflow } from './sub-workflow.ts'
+export {
+  type ProgressData,
+  ProgressEvent,
+  type RunUsage,
+  type Usage,
+  type UsageData,
+  UsageEvent,
+} from './telemetry.ts'
 export { type AnyWorkflow, type RunOptions, type Workflow, workflow } from './workflow.ts'

@@ -27,6 +27,7 @@ import { StateObject } from './state-object.ts'
 import { gatherFields, rebuild } from './state-rebuild.ts'
 import { checkState, completeState } from './state-schema.ts'
 import { EventStream } from './stream.ts'
+import { isTelling, Telemetry } from './telemetry.ts'
 import { warn } from './warn.ts'
 
 /** Answers an input request in this process. What it returns, or resolves to, is the response. */
@@ -34,6 +35,8 @@ export type OnInput = (request: InputRequestEvent) => unknown
 
 /** What a run brings into its process. */
 export interface Arrival {
+  /** Where in another run it is. */
+  readonly within?: Within | undefined
   readonly onInput: OnInput | undefined
   readonly signal?: AbortSignal | undefined
   /** What came out of a snapshot beside the run itself. */
@@ -42,6 +45,16 @@ export interface Arrival {
   readonly previous?: LiveRun | undefined
 }
 
+/** Where in another run a run is. */
+export interface Within {
+  readonly parent: Run
+  /** What its id has behind that of the parent. */
+  readonly label: string
+  /** What leads from the parent to it: the step, and its name where the step has several. */
+  readonly path: readonly string[]
+  /** Whether it has a session of its own, or that of its parent. */
+  readonly session: 'own' | 'shared'
+}
 const noneLost: readonly LostEntry[] = []
 
 /** What a workflow knows of itself, worked out once. */
@@ -52,6 +65,8 @@ export interface Blueprint {
   readonly stateSchema: Schema | undefined
   readonly requests: Readonly<Record<string, { readonly response: Schema }>> | undefined
   readonly schemas: ReadonlyMap<string, Schema>
+  /** Of a pipeline: its stages, in order. */
+  readonly stages: readonly string[] | undefined
   /** The event types that some step accepts. */
   readonly accepted: readonly string[]
   readonly classes: ClassRegistry
@@ -63,7 +78,9 @@ export class LiveRun {
   #session: Session | undefined
   #isClosed = false
   readonly saver: FieldSaver
-  readonly #onInput: OnInput | undefined
+  #telemetry: Telemetry | undefined
+  readonly onInput: OnInput | undefined
+  readonly #within: Within | undefined
   readonly #signal: AbortSignal | undefined
   #warned = false
   readonly #lostState = new Map<string, LostEntry>()
@@ -72,11 +89,12 @@ export class LiveRun {
     readonly blueprint: Blueprint,
     readonly run: Run,
     readonly scope: AnyActorScope,
-    { onInput, signal, arrived, previous }: Arrival,
+    { within, onInput, signal, arrived, previous }: Arrival,
   ) {
     this.stream = new EventStream(blueprint.streamBuffer ?? 65_536)
     this.saver = new FieldSaver({ runId: run.id, workflow: blueprint.name })
-    this.#onInput = onInput
+    this.#within = within
+    this.onInput = onInput
     this.#signal = signal
     if (arrived === undefined) return
     for (const { key, value, step, at } of arrived.session) this.session.put(key, { value, step, at })
@@ -88,8 +106,19 @@ export class LiveRun {
     if (previous !== undefined) this.#takeOver(previous)
   }
 
+  /** Made when it is first asked for: most runs tell nothing. */
+  get telemetry(): Telemetry {
+    this.#telemetry ??= new Telemetry()
+    return this.#telemetry
+  }
+
+  get sharesSession(): boolean {
+    return this.#within?.session === 'shared'
+  }
+
   /** Made when it is first asked for: most runs have none. */
   get session(): Session {
+    if (this.#within !== undefined && this.sharesSession) return LiveRun.of(this.#within.parent).session
     if (this.#session === undefined) {
       this.#session = new Session(this.scope.system, this.run.id, this.blueprint.resources)
       if (this.#isClosed) void this.#session.close(undefined)
@@ -101,7 +130,9 @@ export class LiveRun {
   static open(blueprint: Blueprint, run: Run, scope: AnyActorScope): LiveRun {
     const { local } = run
     if (!(local instanceof LiveRun)) return new LiveRun(blueprint, run, scope, local as Arrival)
-    const again = new LiveRun(blueprint, run, scope, { onInput: local.#onInput, signal: local.#signal })
+    const again = new LiveRun(blueprint, run, scope, {
+      ...{ within: local.#within, onInput: local.onInput, signal: local.#signal },
+    })
     for (const [key, entry] of local.#lostState) again.#lostState.set(key, entry)
     // What was in its session was closed with it.
     if (local.#session !== undefined) again.session.lose(local.#session.lost)
@@ -137,10 +168,26 @@ export class LiveRun {
     return now(clockOf(this.scope))
   }
 
-  /** Writes outward: to the stream, and to those who listen with `actor.on(type)`. */
-  write(event: AnyEvent): void {
-    this.stream.write(event)
+  /**
+   * Writes outward: to the stream, and to those who listen with `actor.on(type)`. What a run inside another one writes
+   * goes to the outermost, with the path to the step that wrote it.
+   */
+  write(event: AnyEvent, step?: string): void {
     this.scope.emit(event)
+    if (step !== undefined && isTelling(event)) this.telemetry.note(event, [step])
+    if (this.#within === undefined) this.stream.write(event)
+    else LiveRun.of(this.#within.parent).#pass(event, this.#within, step === undefined ? [] : [step])
+  }
+
+  /** Passes on what a run inside this one has written. Data of its own that is called `path` stays as it is. */
+  #pass(event: AnyEvent, { label, path }: Within, below: readonly string[], own = 'path' in event): void {
+    const whole = [...path, ...below]
+    const asked = event.type === requestType ? { requestId: `${label}/${(event as InputRequest).requestId}` } : {}
+    const passed = { ...event, ...(own ? {} : { path: whole }), ...asked }
+    this.scope.emit(passed)
+    if (isTelling(event)) this.telemetry.note(event, whole)
+    if (this.#within === undefined) this.stream.write(passed)
+    else LiveRun.of(this.#within.parent).#pass(passed, this.#within, whole, own)
   }
 
   /** Routes an event that a step sends while it goes on, unless an earlier attempt of the same execution has. */
@@ -162,7 +209,7 @@ export class LiveRun {
   ask(request: InputRequest): void {
     this.scope.defer(() => {
       this.write(request)
-      if (this.#onInput !== undefined) void this.#answer(this.#onInput, request as InputRequestEvent)
+      if (this.onInput !== undefined) void this.#answer(this.onInput, request as InputRequestEvent)
     })
   }
 

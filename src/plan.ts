@@ -32,9 +32,11 @@ export function isSamePlan(one: Plan, other: Plan): boolean {
 }
 
 /** Steps that are routed to and never called, for a fold. */
-export function toFoldedSteps({ routes }: Plan): StepConfig[] {
+export function toFoldedSteps({ routes }: Plan, steps: readonly StepConfig[]): StepConfig[] {
+  const children = new Map(steps.map(({ name, child }) => [name, child]))
   return routes.map(([name, ...accepts]) => ({
     ...{ name, accepts, concurrency: Number.POSITIVE_INFINITY, timeoutMs: undefined, retry: undefined },
+    child: children.get(name),
     ...{ invoke: never, toEvents: never, save: never, toFailure: never, timedOut: never, stopReason: never },
   }))
 }

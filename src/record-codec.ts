@@ -1,6 +1,7 @@
 import type { AnyEventObject } from 'xstate'
 import {
   type Answered,
+  type Begun,
   deleted,
   type Failed,
   type Fired,
@@ -12,6 +13,7 @@ import {
 } from '../machines/index.ts'
 import type { PersistedValue, Stored } from './codec.ts'
 import { SnapshotError } from './errors.ts'
+import { type Hop, wrap } from './inner-fact.ts'
 import { type Arriving, Part } from './snapshot-read.ts'
 import type { Packer } from './snapshot-write.ts'
 
@@ -28,6 +30,7 @@ type FactKind =
   | 'event'
   | 'sent'
   | 'settled'
+  | 'begun'
   | 'retried'
   | 'failed'
   | 'aborted'
@@ -40,14 +43,25 @@ type FactKind =
 export function encodeFact(event: AnyEventObject, pack: Packer): RecordBody {
   switch (event.type) {
     case 'blazen.settled': {
-      const { step, execution, events, writes, collected, durationMs } = event as Settled
+      const { step, execution, events, writes, shared, collected, durationMs } = event as Settled
       // Written out, since there is one for every step, and spreads cost more than the rest of it.
       const body: SettledBody = { step, execution, events: [] }
       for (const each of events) body.events.push(pack.event(each, `the "${each.type}" that step "${step}" returned`))
       if (writes !== undefined) encodeWrites(body, writes, step, pack)
+      if (shared !== undefined) {
+        const kept: WritesBody = {}
+        encodeWrites(kept, shared, step, pack)
+        body.shared = kept.writes
+      }
       if (collected !== undefined && collected.length > 0) body.collected = collected
       body.durationMs = durationMs
       return { kind: 'settled', body }
+    }
+    case 'blazen.begun': {
+      const { execution, step, child, drop, writes } = event as Begun
+      const kept: WritesBody = {}
+      if (writes !== undefined) encodeWrites(kept, writes, step, pack)
+      return { kind: 'begun', body: { step, execution, drop, ...kept, child: pack.child(child) } }
     }
     case 'blazen.sent': {
       const { execution, event: sent, dueAt } = event as Sent
@@ -97,18 +111,22 @@ export function computeStatus(before: string, fact: AnyEventObject): string {
   }
 }
 
-interface SettledBody {
+interface WritesBody {
+  writes?: [string, PersistedValue?][]
+  lost?: string[]
+}
+
+interface SettledBody extends WritesBody {
   readonly step: string
   readonly execution: number
   readonly events: PersistedValue[]
-  writes?: [string, PersistedValue?][]
-  lost?: string[]
+  shared?: WritesBody['writes']
   collected?: Settled['collected']
   durationMs?: number | undefined
 }
 
 /** Deleted keys stand alone, and so do those whose value the pause policy leaves out. */
-function encodeWrites(body: SettledBody, writes: Writes, step: string, pack: Packer): void {
+function encodeWrites(body: WritesBody, writes: Writes, step: string, pack: Packer): void {
   const lost: string[] = []
   body.writes = [...writes].map(([key, value]): [string, PersistedValue?] => {
     if (value === deleted) return [key]
@@ -126,8 +144,19 @@ export function lostIn(kind: string, body: string): readonly string[] {
 }
 
 /** The fact that was written down, or `undefined` for a note. */
-export function decodeFact(kind: string, body: string, arriving: Arriving, where: string): AnyEventObject | undefined {
-  const part = new Part(parse(body, where), where, arriving)
+export function decodeFact(
+  kind: string,
+  body: string,
+  arriving: (way: readonly Hop[]) => Arriving,
+  where: string,
+): AnyEventObject | undefined {
+  const raw = parse(body, where)
+  const way: readonly Hop[] = Reflect.get(Object(raw), 'in') ?? []
+  const fact = decode(kind, new Part(raw, where, arriving(way)), where)
+  return fact === undefined ? undefined : wrap(way, fact)
+}
+
+function decode(kind: string, part: Part, where: string): AnyEventObject | undefined {
   const dueAt = () => part.optional('dueAt', (each) => each.asNumber())
   switch (kind) {
     case 'settled': {
@@ -137,10 +166,21 @@ export function decodeFact(kind: string, body: string, arriving: Arriving, where
         execution: part.number('execution'),
         events: part.list('events', (each) => each.event()),
         writes: part.optional('writes', () => new Writes(part.list('writes', (each) => each.write()))),
+        ...part.optional('shared', () => ({ shared: new Writes(part.list('shared', (each) => each.write())) })),
         collected: part.optional('collected', () => part.list('collected', (each) => each.taking())),
         durationMs: part.optional('durationMs', (each) => each.asNumber()),
       }
       return settled
+    }
+    case 'begun': {
+      return {
+        type: 'blazen.begun',
+        step: part.text('step'),
+        execution: part.number('execution'),
+        child: part.part('child').child(part.text('step')),
+        drop: part.list('drop', (each) => each.asText()),
+        writes: part.optional('writes', () => new Writes(part.list('writes', (each) => each.write()))),
+      } satisfies Begun
     }
     case 'sent': {
       const execution = part.optional('execution', (each) => each.asNumber())

@@ -1,6 +1,6 @@
 import { type AnyActorRef, createActor } from 'xstate'
 import { type Clock, fail, now } from '../machines/index.ts'
-import { ArrivedRun, type Compiled } from './compile.ts'
+import { ArrivedRun, type Compiled, nestedIn } from './compile.ts'
 import type { SendOptions } from './context.ts'
 import { toMs } from './duration.ts'
 import { BlazenError, InputRequestError, RunFinishedError, UnhandledEventError } from './errors.ts'
@@ -8,8 +8,10 @@ import { type AnyEvent, type InputRequestEvent, InputResponseEvent } from './eve
 import { type RunStatus, WorkflowHandler } from './handler.ts'
 import { type HistoryRecord, toHistory } from './history.ts'
 import { wasAnswered } from './inbox.ts'
+import type { Hop } from './inner-fact.ts'
 import { type Message, toLetter } from './letter.ts'
-import { checkAnswer } from './live-run.ts'
+import { type Blueprint, checkAnswer } from './live-run.ts'
+import { findRequest, pendingInputs } from './open-request.ts'
 import { allRecords, type OwnedRun } from './owned-runs.ts'
 import { type JournalPlace, RunJournal } from './run-journal.ts'
 import type { RunInfo, Store } from './store.ts'
@@ -52,6 +54,8 @@ export class RunHandle<Result = unknown> {
     for (;;) {
       const owned = await this.#place.owned(this.runId)
       if (owned !== undefined) {
+        // Out of memory, it would come back at once for whoever waits here.
+        owned.held = true
         const { settled, error, value } = await settle(owned.handler.result() as Promise<Result>)
         if (settled) return value as Result
         // Lost here, it goes on elsewhere.
@@ -73,8 +77,7 @@ export class RunHandle<Result = unknown> {
   async pendingInputs(): Promise<readonly InputRequestEvent[]> {
     const owned = await this.#place.owned(this.runId)
     if (owned !== undefined) return owned.handler.pendingInputs
-    const { picture } = await this.#read()
-    return picture.status === 'active' ? (picture.data.requests as unknown as readonly InputRequestEvent[]) : []
+    return pendingInputs((await this.mirror()).getSnapshot().context.run)
   }
 
   /**
@@ -88,9 +91,8 @@ export class RunHandle<Result = unknown> {
     if (owned?.handler.pendingInputs.some((request) => request.requestId === requestId))
       return owned.handler.respondToInput(requestId, response)
     const { seq } = await this.#alive()
-    const { requests } = (await this.#read()).picture.data
-    const request = requests.find((each) => each.requestId === requestId)
-    if (request !== undefined) checkAnswer(this.#compiled.blueprint, request, response)
+    const asked = findRequest((await this.mirror()).getSnapshot().context.run, requestId)
+    if (asked !== undefined) checkAnswer(this.#blueprintAt(asked.way), asked.request, response)
     else if (await wasAnswered(this.#place.store, this.runId, requestId, 0))
       throw answeredAlready(this.runId, requestId)
     await this.#post({ kind: 'answer', requestId, response, seq })
@@ -122,6 +124,8 @@ export class RunHandle<Result = unknown> {
     if (endedStatuses.includes((await this.#info()).status)) return
     const owned = await this.#place.take(this.runId)
     if (owned === undefined) return this.#post({ kind: 'abort', reason })
+    // Its end may be on its way to the store.
+    if (endedStatuses.includes(owned.handler.status)) return
     const aborted = fail({ kind: 'aborted', reason })
     const durable = owned.journal.durable(aborted)
     owned.handler.actor.send(aborted)
@@ -187,6 +191,14 @@ export class RunHandle<Result = unknown> {
     return createActor(this.#compiled.machine, {
       snapshot: new ArrivedRun(picture, { journal }) as never,
     })
+  }
+
+  #blueprintAt(way: readonly Hop[]): Blueprint {
+    const { blueprint } = way.reduce(
+      (outer, [, step, name]) => nestedIn(outer.definition, step, name) ?? outer,
+      this.#compiled,
+    )
+    return blueprint
   }
 
   get #compiled(): Compiled {

@@ -6,6 +6,7 @@ import {
   type InputRequest,
   type RunData,
   type RunPicture,
+  StillChild,
   type Timer,
 } from '../machines/index.ts'
 import type { ClassRegistry } from './class-codec.ts'
@@ -28,6 +29,8 @@ export interface Arriving {
   readonly classes: ClassRegistry
   /** The bytes beside the data. */
   readonly blobs?: Uint8Array | null
+  /** Reads the snapshot of the run that a step calls `name`; `undefined` if it begins no such run. */
+  readonly child: (step: string, name: string, snapshot: unknown) => Arrived | undefined
 }
 
 /** What a snapshot holds, decoded. */
@@ -203,6 +206,11 @@ export class Part {
     throw this.wrong(key, 'a text', value)
   }
 
+  asText(): string {
+    if (typeof this.#value === 'string') return this.#value
+    throw this.#fail('a text', this.#value)
+  }
+
   oneOf<Word extends string>(key: string, words: readonly Word[]): Word {
     const word = words.find((each) => each === this.raw(key))
     if (word !== undefined) return word
@@ -261,12 +269,28 @@ export class Part {
         `${this.#path}.step`,
       )
     }
+    const children = this.optional('children', () => this.list('children', (part) => part.child(step)))
     return Object.assign(new Execution(this.count('id'), step, this.part('event').event()), {
+      children: children && new Map(children.map((child) => [child.name, child])),
       attempt: this.count('attempt'),
       sent: this.count('sent'),
       spent: this.raw('spent') === true,
       dueAt: this.optional('dueAt', (part) => part.asNumber()),
     })
+  }
+
+  /** A run that a step has begun. */
+  child(step: string): StillChild {
+    const name = this.text('name')
+    const snapshot = this.raw('snapshot')
+    const { child, workflow } = this.#arriving
+    const arrived = child(step, name, snapshot)
+    if (arrived !== undefined) return new StillChild(name, arrived)
+    const inner = String(Reflect.get(Object(snapshot), 'workflow'))
+    throw new SnapshotError(
+      `The snapshot has a run of "${inner}" under way in step "${step}"${name === '' ? '' : `, branch "${name}"`} (${this.#path}), and workflow "${workflow}" begins no such run there. Give the changed workflow a new version with a migration.`,
+      this.#path,
+    )
   }
 
   timer(): Timer {

@@ -1,4 +1,12 @@
-import type { Failure, InputRequest, RunPicture, Timer } from '../machines/index.ts'
+import {
+  Child,
+  type ChildRun,
+  type Failure,
+  type InputRequest,
+  type RunPicture,
+  StillChild,
+  type Timer,
+} from '../machines/index.ts'
 import type { ClassRegistry } from './class-codec.ts'
 import { type Blobs, type PersistedValue, persist, refusalOf, type Stored, store } from './codec.ts'
 import { SessionNotSerializableError } from './errors.ts'
@@ -7,7 +15,14 @@ import { storeFailure } from './failure.ts'
 import { originOf } from './origin.ts'
 import type { Plan } from './plan.ts'
 import type { LostEntry, SessionEntry, SessionPausePolicy } from './session.ts'
-import type { PersistedEntry, PersistedFailure, PersistedTimer, SnapshotContext, WorkflowSnapshot } from './snapshot.ts'
+import type {
+  PersistedChild,
+  PersistedEntry,
+  PersistedFailure,
+  PersistedTimer,
+  SnapshotContext,
+  WorkflowSnapshot,
+} from './snapshot.ts'
 import { describeEntry } from './state-key.ts'
 
 /** What a snapshot is taken of, beside the run. */
@@ -22,6 +37,8 @@ export interface Departing {
   readonly lostState: readonly LostEntry[]
   /** Takes bytes as they are; without it they become text. */
   readonly blobs?: Blobs | undefined
+  /** The same of a run inside this one. */
+  readonly child: (child: Child) => Departing
   /** What a base says of how its workflow routes. */
   readonly plan?: Plan | undefined
   /** Called once a run, with what was dropped. */
@@ -33,8 +50,14 @@ export interface Departing {
  *
  * @throws SessionNotSerializableError with everything that the policy does not let go.
  */
-export function toSnapshot({ status, value, data }: RunPicture, departing: Departing): WorkflowSnapshot {
+export function toSnapshot(picture: RunPicture, departing: Departing): WorkflowSnapshot {
   const pack = new Packer(departing)
+  const snapshot = packRun(picture, departing, pack)
+  pack.done(picture.data.id)
+  return snapshot
+}
+
+function packRun({ status, value, data }: RunPicture, departing: Departing, pack: Packer): WorkflowSnapshot {
   const session = pack.session(departing.session)
   const state = pack.state(data.state)
   const result = status === 'done' ? pack.value(store(data.result, departing.classes), 'the result') : undefined
@@ -45,7 +68,7 @@ export function toSnapshot({ status, value, data }: RunPicture, departing: Depar
       state: [...departing.lostState, ...pack.lostState],
       session: [...departing.lostSession, ...pack.lostSession],
     },
-    executions: data.open.map(({ id, step, event, attempt, sent, spent, dueAt = null }) => ({
+    executions: data.open.map(({ id, step, event, attempt, sent, spent, dueAt = null, children }) => ({
       id,
       step,
       event: pack.event(event, `the "${event.type}" of step "${step}"`),
@@ -53,6 +76,7 @@ export function toSnapshot({ status, value, data }: RunPicture, departing: Depar
       sent,
       spent,
       dueAt,
+      ...(children === undefined ? {} : { children: Array.from(children.values(), (child) => pack.child(child)) }),
     })),
     executionsMade: data.executions,
     queue: data.queue.map((event) => pack.event(event, `the queued "${event.type}"`)),
@@ -68,7 +92,6 @@ export function toSnapshot({ status, value, data }: RunPicture, departing: Depar
     ...(result === undefined || 'json' in result ? {} : { result }),
     ...(data.failure === undefined ? {} : { failure: pack.failure(data.failure) }),
   }
-  pack.done(data.id)
   const { workflow, version = null } = departing
   const output = result !== undefined && 'json' in result ? { output: result.json } : {}
   return { format: 1, workflow, version, runId: data.id, status, value: String(value), context, ...output }
@@ -79,11 +102,24 @@ export class Packer {
   readonly lostState: LostEntry[] = []
   readonly lostSession: LostEntry[] = []
   readonly #departing: Departing
-  readonly #refused: { where: string; holds: string }[] = []
-  readonly #dropped: string[] = []
+  readonly #refused: { where: string; holds: string }[]
+  readonly #dropped: string[]
 
-  constructor(departing: Departing) {
+  /** @param above what packs the run around this one, which tells of all that is refused or dropped. */
+  constructor(departing: Departing, above?: Packer) {
     this.#departing = departing
+    this.#refused = above === undefined ? [] : above.#refused
+    this.#dropped = above === undefined ? [] : above.#dropped
+  }
+
+  /** A run inside this one. */
+  child(child: ChildRun): PersistedChild {
+    const origin = child instanceof StillChild ? child.origin : child
+    if (!(origin instanceof Child)) throw new TypeError('A run inside another one has no workflow.')
+    const departing = this.#departing.child(origin)
+    // What is below knows its own kind of picture.
+    const picture = child.picture() as RunPicture
+    return { name: child.name, snapshot: packRun(picture, departing, new Packer(departing, this)) }
   }
 
   session(entries: ReadonlyMap<string, SessionEntry>): PersistedEntry[] {

@@ -48,6 +48,14 @@ export interface PersistedExecution {
   readonly sent: number
   readonly spent: boolean
   readonly dueAt: number | null
+  /** The runs that it has begun. */
+  readonly children?: readonly PersistedChild[]
+}
+
+export interface PersistedChild {
+  /** Unique in its execution; empty where there is but one. */
+  readonly name: string
+  readonly snapshot: WorkflowSnapshot
 }
 
 export interface PersistedTimer {

@@ -9,7 +9,7 @@ import { describeIssues, type Issue, parse } from './schema.ts'
  *
  * @throws EventValidationError
  */
-export function toStartEvent({ name, options }: WorkflowDefinition, input: unknown): AnyEvent {
+export function toStartEvent({ name, options, isInputWhole }: WorkflowDefinition, input: unknown): AnyEvent {
   const refuse = (what: string, issues: readonly Issue[] = []): never => {
     throw new EventValidationError(`The input of workflow "${name}" ${what}.`, startType, issues)
   }
@@ -22,7 +22,7 @@ export function toStartEvent({ name, options }: WorkflowDefinition, input: unkno
       return refuse(`does not fit its schema: ${describeIssues(parsed.issues)}`, parsed.issues)
     value = parsed.value
   }
-  if (!isPlainObject(value))
+  if (isInputWhole || !isPlainObject(value))
     return value === undefined ? { type: startType } : ({ type: startType, input: value } as AnyEvent)
   if ('type' in value) refuse("has a field `type`, which is the event's own: give it another name")
   return { type: startType, ...value }

@@ -5,6 +5,7 @@
 const reserved = 'blazen::'
 const escapeMark = 'blazen::key/'
 const fieldMark = 'blazen::field'
+const stageMark = 'blazen::stage/'
 
 /** The key in the log. */
 export function toEntryKey(key: string): string {
@@ -13,7 +14,7 @@ export function toEntryKey(key: string): string {
 
 /** Whether it is a key that the log can have. */
 export function isEntryKey(key: string): boolean {
-  if (!key.startsWith(reserved) || key.startsWith(escapeMark + reserved)) return true
+  if (!key.startsWith(reserved) || key.startsWith(escapeMark + reserved) || key.startsWith(stageMark)) return true
   if (!key.startsWith(fieldMark)) return false
   try {
     const path: unknown = JSON.parse(key.slice(fieldMark.length))
@@ -23,10 +24,15 @@ export function isEntryKey(key: string): boolean {
   }
 }
 
-/** The user's key; undefined for the entry of a field. */
+/** The user's key; undefined for the entry of a field, or of a stage. */
 export function toUserKey(entryKey: string): string | undefined {
   if (!entryKey.startsWith(reserved)) return entryKey
-  return entryKey.startsWith(fieldMark) ? undefined : entryKey.slice(escapeMark.length)
+  return entryKey.startsWith(escapeMark) ? entryKey.slice(escapeMark.length) : undefined
+}
+
+/** The key under which a pipeline keeps what became of a stage; and of the empty name, its input. */
+export function toStageKey(stage: string): string {
+  return stageMark + stage
 }
 
 /** The key of a field's entry: `blazen::field["state","inner","count"]`. */
@@ -48,6 +54,10 @@ export function ownerOf(entryKey: string): string | undefined {
 export function describeEntry(entryKey: string): string {
   const key = toUserKey(entryKey)
   if (key !== undefined) return `ctx.state "${key}"`
+  if (entryKey.startsWith(stageMark)) {
+    const stage = entryKey.slice(stageMark.length)
+    return stage === '' ? 'the input of the pipeline' : `the result of stage "${stage}"`
+  }
   const [owner, ...path]: string[] = JSON.parse(entryKey.slice(fieldMark.length))
   return `field "${path.join('.')}" of ctx.state "${owner}"`
 }

@@ -1,5 +1,5 @@
 import { enableMapSet, Immer, isDraftable } from 'immer'
-import { type Attempt, deleted, Writes } from '../machines/index.ts'
+import { type Attempt, deleted, type Run, Writes } from '../machines/index.ts'
 import { BlazenState } from './blazen-state.ts'
 import { isLive, read, readOwn, type Stored, store } from './codec.ts'
 import { BlazenError, SessionEntryLostError } from './errors.ts'
@@ -56,17 +56,20 @@ export type Recipe<Value> = (draft: Value) => Value | void
 /** State as one attempt sees and changes it. */
 export class AttemptState implements Values {
   readonly #attempt: Attempt
+  /** The run whose state it is: the attempt's own, or one around it. */
+  readonly #run: Run
   readonly #check: () => Attempt
 
   /** @param check gives the attempt, and throws when it is over. */
-  constructor(attempt: Attempt, check: () => Attempt) {
+  constructor(attempt: Attempt, check: () => Attempt, run: Run = attempt.run) {
     this.#attempt = attempt
+    this.#run = run
     this.#check = check
   }
 
   /** @throws SessionEntryLostError for a live value that was left out of the snapshot that the run came from. */
   get(key: string): unknown {
-    const { run } = this.#attempt
+    const run = this.#run
     const entryKey = toEntryKey(key)
     const lost = LiveRun.of(run).lostStateAt(entryKey)
     if (lost !== undefined) throw new SessionEntryLostError('state', { ...lost, key })
@@ -77,18 +80,26 @@ export class AttemptState implements Values {
   }
 
   has(key: string): boolean {
-    return this.#attempt.run.state.has(toEntryKey(key))
+    return this.#run.state.has(toEntryKey(key))
   }
 
   set(key: string, value: unknown): void {
     const attempt = this.#check()
-    const { run } = attempt
-    if (value instanceof BlazenState) setObject(attempt, this.#writes, key, value, LiveRun.of(run))
-    else run.state.write(this.#writes, toEntryKey(key), this.#store(value))
+    const run = this.#run
+    if (value instanceof BlazenState) {
+      if (run !== attempt.run) {
+        throw new BlazenError(
+          'state_invalid',
+          `ctx.shared "${key}": a BlazenState belongs to the run that sets it. Share its fields, or keep it in ctx.state.`,
+        )
+      }
+      setObject(attempt, this.#writes, key, value, LiveRun.of(run))
+    } else run.state.write(this.#writes, toEntryKey(key), this.#store(value))
   }
 
   update(key: string, recipe: Recipe<unknown>): void {
-    const { run } = this.#check()
+    this.#check()
+    const run = this.#run
     const entryKey = toEntryKey(key)
     const apply = (before: unknown) => this.#store(changeValue(key, before as Stored, recipe))
     // Run once here, so that a recipe that throws does so where it was written; the log finds what it gave.
@@ -104,7 +115,8 @@ export class AttemptState implements Values {
   }
 
   delete(key: string): boolean {
-    const { run } = this.#check()
+    this.#check()
+    const run = this.#run
     const entryKey = toEntryKey(key)
     const had = run.state.has(entryKey)
     if (had || run.state.isLost(entryKey)) run.state.write(this.#writes, entryKey, deleted)
@@ -112,7 +124,7 @@ export class AttemptState implements Values {
   }
 
   *keys(): Iterable<string> {
-    for (const entryKey of this.#attempt.run.state.keys()) {
+    for (const entryKey of this.#run.state.keys()) {
       const key = toUserKey(entryKey)
       if (key !== undefined) yield key
     }
@@ -127,8 +139,9 @@ export class AttemptState implements Values {
   }
 
   get #writes(): Writes {
-    this.#attempt.writes ??= new Writes()
-    return this.#attempt.writes
+    const attempt = this.#attempt
+    if (this.#run !== attempt.run) return (attempt.shared ??= new Writes())
+    return (attempt.writes ??= new Writes())
   }
 }
 
@@ -166,7 +179,8 @@ function applyRecipe(key: string, before: Stored, recipe: Recipe<unknown>): unkn
 
 export function createStateNamespace<State extends object>(
   state: AttemptState,
+  name = 'ctx.state',
 ): StateNamespace<State> & StateProperties<State> {
   const update = (key: string, recipe: Recipe<unknown>) => state.update(key, recipe)
-  return createNamespace<State>(state, 'ctx.state', { update }) as StateNamespace<State> & StateProperties<State>
+  return createNamespace<State>(state, name, { update }) as StateNamespace<State> & StateProperties<State>
 }

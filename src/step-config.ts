@@ -4,7 +4,9 @@ import { type NamedStep, typesOf, type WorkflowDefinition } from './definition.t
 import { attempt, optionalMs } from './definition-problem.ts'
 import {
   EventValidationError,
+  isFromBelow,
   RunAbortedError,
+  StageError,
   StateValidationError,
   StepReturnError,
   StepTimeoutError,
@@ -15,7 +17,7 @@ import { checkNumber, toRetryPolicy } from './step.ts'
 
 /** What the machine is told of a step; what is wrong with it goes to `problems`. */
 export function toStepConfig(
-  { name, options, run }: NamedStep,
+  { name, options, run, child }: NamedStep,
   { options: defaults }: WorkflowDefinition,
   problems: string[],
 ): StepConfig {
@@ -38,12 +40,15 @@ export function toStepConfig(
     toEvents,
     save: (attempt) => LiveRun.of(attempt.run).saver.save(attempt),
     toFailure: (cause, { execution, number }) => {
+      // What a run inside has failed with is told as it is, with the path to it.
+      if (isFromBelow(cause) || cause instanceof StageError) return { kind: 'error', error: cause }
       if (!(cause instanceof EventValidationError)) {
         return { kind: 'step', step: name, event: execution.event, attempt: number, cause }
       }
       blame(cause, name)
       return { kind: 'error', error: cause }
     },
+    child,
     timedOut: ({ execution, number }) => new StepTimeoutError(name, execution.event, number, timeoutMs ?? 0),
     stopReason,
   }

@@ -2,7 +2,7 @@ import type { RetryPolicy } from '../machines/index.ts'
 import type { StepContext } from './context.ts'
 import type { RetryOptions, Step, StepOptions } from './definition.ts'
 import { toMs } from './duration.ts'
-import { BlazenError, FatalError } from './errors.ts'
+import { BlazenError, FatalError, isFromBelow } from './errors.ts'
 import type { AnyEvent, AnyEventType, EventOf, InputRequestEvent, StartEvent, StopEvent } from './event.ts'
 
 /** What a step's function may return: an event, several to be routed in order, or nothing. */
@@ -85,8 +85,13 @@ export function toRetryPolicy(options: RetryOptions, where: string): RetryPolicy
     factor,
     maxDelayMs: maxDelay === undefined ? 2 ** 31 - 1 : toMs(maxDelay, `${where}: maxDelay`),
     jitter,
-    when: (error, attempt) => !(error instanceof FatalError) && (when?.(error, attempt) ?? true),
+    when: (error, attempt) => !isFatal(error) && (when?.(error, attempt) ?? true),
   }
+}
+
+/** Whether a step has thrown a `FatalError`, this one or one of a run inside it. */
+function isFatal(error: unknown): boolean {
+  return error instanceof FatalError || (isFromBelow(error) && error.cause instanceof FatalError)
 }
 
 /** @throws BlazenError (`invalid_option`) */

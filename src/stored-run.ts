@@ -2,9 +2,10 @@ import { type AnyActorRef, type AnyEventObject, createActor } from 'xstate'
 import { type Fact, parts, type Settled } from '../machines/index.ts'
 import { isBase, sizeOf } from './base.ts'
 import { Blobs } from './codec.ts'
-import { ArrivedRun, type Compiled, readSnapshot } from './compile.ts'
+import { ArrivedRun, type Compiled, type Nested, nestedIn, nestedReader, readSnapshot } from './compile.ts'
 import { SnapshotError } from './errors.ts'
 import { storedFields } from './field-saver.ts'
+import { type Hop, type InnerFact, unwrap } from './inner-fact.ts'
 import { isSamePlan, type Plan, readPlan } from './plan.ts'
 import { decodeFact, lostIn } from './record-codec.ts'
 import type { LostEntry } from './session.ts'
@@ -94,6 +95,7 @@ function migrated(
   const snapshot = toSnapshot(picture, {
     ...{ workflow, version: version ?? undefined, policy: 'pickle_or_error', classes, blobs },
     ...{ session: new Map(), lostSession: picture.lost.session, lostState: picture.lost.state, onDrop: () => {} },
+    child: ({ logic, run }) => (logic as Nested).compiled.departing(run, blobs),
   })
   return readSnapshot(definition, blueprint, snapshot, { blobs: blobs.toBytes() }).picture
 }
@@ -131,6 +133,7 @@ function arrivingFor({ definition, blueprint }: Compiled, blobs: Uint8Array | nu
     types: undefined,
     classes: blueprint.classes,
     blobs,
+    child: nestedReader(definition, blobs),
   }
 }
 
@@ -141,14 +144,26 @@ function* factsIn(
   lost: Map<string, LostEntry>,
   change: ChangeFact | undefined,
 ): Generator<Fact> {
-  const arriving = arrivingFor(compiled, null, compiled.plan)
+  const arrivingAt = (way: readonly Hop[], bytes: Uint8Array | null, where: string) => {
+    const inner = way.reduce<Compiled | undefined>(
+      (outer, [, step, name]) => outer && nestedIn(outer.definition, step, name),
+      compiled,
+    )
+    if (inner !== undefined) return arrivingFor(inner, bytes, inner.plan)
+    const [, step = '', name = ''] = way.at(-1) ?? []
+    throw new SnapshotError(
+      `The record ${where} is of a run in step "${step}"${name === '' ? '' : `, branch "${name}"`}, and workflow "${compiled.definition.name}" begins no such run there. Run the workflow that wrote it, or give the changed one a new version with a migration.`,
+      where,
+    )
+  }
   for (const record of records) {
     const { kind, body, seq, at, bytes } = record
     const where = `${actor.getSnapshot().context.run.id}/${seq}`
-    const fact = decodeFact(kind, body, { ...arriving, blobs: bytes }, where)
+    const fact = decodeFact(kind, body, (way) => arrivingAt(way, bytes, where), where)
     if (fact === undefined) continue
+    const inner = unwrap(actor.getSnapshot().context.run, fact)
+    if (inner.fact.type === 'blazen.settled') checkStep(inner, compiled.definition.name, where)
     if (fact.type === 'blazen.settled') {
-      checkStep(fact as unknown as Settled, actor, compiled.definition.name, where)
       for (const key of (fact as unknown as Settled).writes?.keys() ?? []) lost.delete(key)
       for (const key of lostIn(kind, body)) lost.set(key, { key, step: fact.step, at })
     }
@@ -157,8 +172,9 @@ function* factsIn(
 }
 
 /** Whether the workflow routes as it did when the record was written. */
-function checkStep({ step, execution }: Settled, actor: AnyActorRef, workflow: string, where: string): void {
-  const open = actor.getSnapshot().context.run.open.get(execution)
+function checkStep({ fact, run }: InnerFact, workflow: string, where: string): void {
+  const { step, execution } = fact as Settled
+  const open = run.open.get(execution)
   if (open === undefined || open.step === step) return
   throw new SnapshotError(
     `The record ${where} is of step "${step}", and workflow "${workflow}" has routed its event to step "${open.step}". The workflow has changed since: run the one that wrote it, give the changed one a new version with a migration, and pause runs before you deploy it.`,

@@ -4,6 +4,7 @@ import { type Compiled, compile, createRun, RunInput, readSnapshot } from './com
 import type { StepContext } from './context.ts'
 import type { NamedStep, Step, StepOptions, WorkflowDefinition, WorkflowOptions } from './definition.ts'
 import { type Duration, toMs } from './duration.ts'
+import { DefinitionError } from './errors.ts'
 import type { AnyEventType } from './event.ts'
 import { abortOn, WorkflowHandler } from './handler.ts'
 import type { OnInput } from './live-run.ts'
@@ -82,6 +83,7 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
   declare readonly [wiring]: Wires
   readonly #definition: WorkflowDefinition
   #compiled: Compiled | undefined
+  #isCompiling = false
 
   constructor(definition: WorkflowDefinition) {
     this.#definition = definition
@@ -192,8 +194,19 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
   }
 
   #compile(): Compiled {
-    this.#compiled ??= compile(this.#definition)
-    return this.#compiled
+    if (this.#compiled !== undefined) return this.#compiled
+    if (this.#isCompiling) {
+      throw new DefinitionError(`Workflow "${this.name}"`, [
+        'It contains itself: have one of its steps run another one.',
+      ])
+    }
+    this.#isCompiling = true
+    try {
+      this.#compiled = compile(this.#definition)
+      return this.#compiled
+    } finally {
+      this.#isCompiling = false
+    }
   }
 }
 

@@ -94,8 +94,9 @@ test('a run that is folded from its records is at every record what it was live,
         steps: new Set<string>(),
         types: undefined,
         classes: compiled.blueprint.classes,
+        child: () => undefined,
       }
-      const facts = records.filter(({ kind, body }) => decodeFact(kind, body, arriving, '') !== undefined)
+      const facts = records.filter(({ kind, body }) => decodeFact(kind, body, () => arriving, '') !== undefined)
       expect(live).toHaveLength(facts.length)
       // The last one ends the run, which leaves nothing to compare.
       for (const [at, { seq }] of facts.slice(0, -1).entries()) {

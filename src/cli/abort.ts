@@ -64,6 +64,9 @@ function toAborted({ workflow }: RunInfo, reason: string | undefined) {
   const pack = new Packer({
     ...{ workflow, version: undefined, policy: 'pickle_or_error', classes: engineClasses(), blobs },
     ...{ session: new Map(), lostSession: [], lostState: [], onDrop: () => {} },
+    child: () => {
+      throw new TypeError('An abort holds no run inside.')
+    },
   })
   const { kind, body } = encodeFact(fail({ kind: 'aborted', reason }), pack)
   return { kind, body: JSON.stringify(body), bytes: blobs.toBytes() }

@@ -168,10 +168,18 @@ async function ended(store: Store, runId: string): Promise<void> {
 /** Numbers without gaps, and every execution settled at most once. */
 function checkRecords(where: string, records: readonly StoredRecord[]): void {
   const settled = new Set<unknown>()
+  const begun = new Map<string, number>()
   for (const [index, { seq, kind, body }] of records.entries()) {
     if (seq !== index + 1) throw new Error(`${where}: expected record ${index + 1}, got ${seq}.`)
-    if (kind !== 'settled') continue
-    const { execution, step } = JSON.parse(body)
+    if (kind !== 'settled' && kind !== 'begun') continue
+    const { execution: id, step, in: way = [], child } = JSON.parse(body)
+    if (kind === 'begun') {
+      // A run that is begun anew has executions of its own.
+      const key = JSON.stringify([...way, [id, step, child.name]])
+      begun.set(key, (begun.get(key) ?? 0) + 1)
+      continue
+    }
+    const execution = JSON.stringify([way, begun.get(JSON.stringify(way)), id])
     if (settled.has(execution)) throw new Error(`${where}: execution ${execution} of step "${step}" settled twice.`)
     settled.add(execution)
   }

@@ -8,7 +8,9 @@ export async function settledIn(store: Store, runId: string): Promise<SettledCal
   const settled = new Map<string, { step: string; seq: number }>()
   for (const { seq, kind, body } of await store.records(runId)) {
     if (kind !== 'settled') continue
-    const { execution, step } = JSON.parse(body)
+    const { execution, step, in: way } = JSON.parse(body)
+    // The functions of runs inside are not watched.
+    if (way !== undefined) continue
     settled.set(`${runId}/${execution}`, { step, seq })
   }
   return settled
