@@ -1,18 +1,29 @@
+const bundled = {
+  gzip: true,
+  modifyEsbuildConfig: (config) => ({
+    ...config,
+    external: [],
+    format: 'esm',
+    define: { 'process.env.NODE_ENV': '"production"' },
+  }),
+}
+
 /** What an application that uses the main entry ships: xstate and immer are counted, though the one is a peer. */
 export default [
   {
-    name: 'blazen-xstate with xstate and immer, minified and gzipped',
+    name: 'a program of workflows, minified and gzipped',
     path: 'dist/index.js',
-    // xstate 13, immer 5, the serialiser 4; the rest is ours: the engine 14, values, snapshots and state objects 18, durable runs 11, what inspectors ask of a run 0.3.
-    // 0.3 are the price of chunks that the command line shares.
-    limit: '68.5 kB',
-    gzip: true,
-    modifyEsbuildConfig: (config) => ({
-      ...config,
-      external: [],
-      format: 'esm',
-      define: { 'process.env.NODE_ENV': '"production"' },
-    }),
+    import: '{ workflow, defineEvent, StartEvent, StopEvent }',
+    // xstate 13, immer 5, the serialiser 4; the rest is ours: the engine 15, values, snapshots and state objects 18, records 8, runs inside runs 3; and what bundlers cannot tell to be unused 8.
+    limit: '75 kB',
+    ...bundled,
+  },
+  {
+    name: 'all of blazen-xstate, minified and gzipped',
+    path: 'dist/index.js',
+    // Hosts and stores 8, sub-workflows and pipelines 4 on top of it.
+    limit: '82 kB',
+    ...bundled,
   },
   {
     name: 'blazen-xstate/react on top of it',

@@ -101,13 +101,13 @@ export function withRunLife(
 
   machine.transition = (snapshot, event, scope) => {
     if (snapshot.status !== 'active') return transition(snapshot, event, scope)
-    const { journal: own, owner } = snapshot.context.run
+    const { run } = snapshot.context
+    const { journal: own, owner } = run
     // Whoever else looks at the run, such as a pure transition, writes nothing down.
     const journal = owner === scope.self ? own : undefined
     const isKept = journal?.folding === event
-    if (event.type === 'blazen.fired' && !isKept && isEarly(scope, snapshot.context.run, event as Fired))
-      return snapshot
-    const admitted = routes.has(event.type) && !isKept ? config.admit(snapshot.context.run, event) : event
+    if (event.type === 'blazen.fired' && !isKept && isEarly(scope, run, event as Fired)) return snapshot
+    const admitted = routes.has(event.type) && !isKept ? config.admit(run, event) : event
     if (admitted === undefined) return snapshot
     if (journal !== undefined && !isKept && isFact(event)) {
       scope.defer(() => journal.submit(admitted, event))
@@ -116,8 +116,9 @@ export function withRunLife(
     const next = isLast(admitted)
       ? withoutChildren(transition, snapshot, admitted, scope)
       : transition(snapshot, admitted, scope)
-    if (next.context.run.later !== undefined) scope.defer(() => doLater(next.context.run))
-    return next.status === 'active' ? next : ended(next, config, scope)
+    const last = next.status === 'active' ? next : ended(next, config, scope)
+    if (run.later !== undefined) scope.defer(() => doLater(run))
+    return last
   }
 
   return Object.assign(machine, { start })

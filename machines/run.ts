@@ -204,9 +204,16 @@ export function later(run: Run, fn: () => void): void {
   run.later.push(fn)
 }
 
+/** Ends what an execution has begun and nobody waits for: also what begins only now, its attempt being over. */
+function abortChildren(run: Run, { children = new Map() }: Execution): void {
+  for (const child of children.values())
+    if (!child.hasEnded) later(run, () => child.abort('The step that it belongs to is over.'))
+}
+
 /** What an execution has begun counts for nothing any more. */
 export function dropChildren(run: Run, execution: Execution): void {
   if (execution.children === undefined) return
+  abortChildren(run, execution)
   execution.children = undefined
   run.nesting--
 }
@@ -257,6 +264,7 @@ export function timedOut(run: Run): Failed {
 
 /** Takes out all that was still to be done; what was collected stays where an error tells of it. */
 export function clearWork(run: Run): void {
+  if (run.nesting > 0) for (const execution of run.open.values()) abortChildren(run, execution)
   run.open.clear()
   run.nesting = 0
   run.queue = []

@@ -17,10 +17,11 @@ import { RemoteHandler } from './remote-handler.ts'
 import { noRun, RunHandle } from './run-handle.ts'
 import { toStartEvent } from './start-event.ts'
 import type { RunFilter, RunInfo, RunPage, Store } from './store.ts'
+import { createReport } from './store-report.ts'
 import { untilStored } from './store-retry.ts'
-import { warn } from './warn.ts'
 import { type AnyWorkflow, compiledOf, type RunArguments, type RunOptions, type Workflow } from './workflow.ts'
 
+/** What a host keeps, recovers and tells. */
 export interface HostOptions {
   /** Where the runs are kept. It stays open when the host is closed. */
   readonly store: Store
@@ -45,7 +46,10 @@ export interface HostOptions {
   readonly historyRetention?: Duration
   /** How long `close` waits for steps that run. @default '10s' */
   readonly graceMs?: Duration
-  /** Told whenever the store fails, before it is tried again, and when a run cannot be recovered. A warning when left out. */
+  /**
+   * Told whenever the store fails, before it is tried again, and when a run cannot be recovered. When left out, a process
+   * warning for each kind of failure. What it throws is such a warning too.
+   */
   readonly onStoreError?: (error: unknown) => void
   /**
    * What the runs take their time from: delays, timeouts, retries, and the times in their records. Leases are on the
@@ -58,6 +62,7 @@ export interface HostOptions {
   readonly onInput?: OnInput
 }
 
+/** How a host starts one run. */
 export interface HostRunOptions extends Omit<RunOptions, 'history' | 'clock'> {
   /** With the same key, `run` gives the same run of the workflow: also after its end, also in another process. */
   readonly idempotencyKey?: string
@@ -79,7 +84,7 @@ export class Host {
   readonly #clock: Clock
   /** Runs that are being started, by id and by key. */
   readonly #starting = new Map<string, Promise<OwnedRun | RunInfo>>()
-  readonly #stored: <Result>(fn: () => Promise<Result>) => Promise<Result>
+  readonly #stored: <Result>(fn: () => Promise<Result>, tries?: number) => Promise<Result>
   readonly #report: (error: unknown) => void
   #closing: Promise<void> | undefined
   #isClosed = false
@@ -99,10 +104,10 @@ export class Host {
         )
       this.#workflows.set(workflow.name, compiledOf(workflow))
     }
-    this.#report = onStoreError ?? ((error) => warn('BLAZEN_STORE_FAILED', `createHost: ${String(error)}`))
-    const retry = { onStoreError, isClosed: () => this.#isClosed }
+    this.#report = createReport(onStoreError)
+    const retry = { report: this.#report, isClosed: () => this.#isClosed }
     this.#commit = new GroupCommit(store, retry)
-    this.#stored = (fn) => untilStored(retry, fn)
+    this.#stored = (fn, tries) => untilStored(retry, fn, tries)
     const retentionMs =
       historyRetention === undefined
         ? undefined
@@ -237,20 +242,17 @@ export class Host {
   }
 
   async #close(): Promise<void> {
-    this.#keeper.stop()
     const until = Date.now() + this.#graceMs
-    await Promise.allSettled(this.#starting.values())
+    const claimed = this.#keeper.stop()
+    await before(until, Promise.allSettled(this.#starting.values()))
     await this.#runs.rest(until)
-    await Promise.race([
-      this.#commit.flush(),
-      new Promise((resolve) => setTimeout(resolve, Math.max(0, until - Date.now())).unref?.()),
-    ])
+    await before(until, Promise.all([claimed, this.#commit.flush()]))
     this.#isClosed = true
-    const ids = this.#runs.ids
-    for (const runId of ids) this.#runs.lose(runId)
+    const ids = this.#runs.close()
     if (ids.length > 0) await this.#store.release(this.#id, ids).catch(this.#report)
   }
 
+  /** `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
@@ -294,6 +296,16 @@ export class Host {
   #requireOpen(): void {
     if (this.#closing !== undefined) throw new BlazenError('host_closed', 'The host is closed, and starts no run.')
   }
+}
+
+/** Waits for what is under way, but not beyond a time. */
+async function before(until: number, underWay: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const isOver = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, Math.max(0, until - Date.now()))
+  })
+  await Promise.race([underWay, isOver])
+  clearTimeout(timer)
 }
 
 /**

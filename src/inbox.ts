@@ -61,10 +61,7 @@ export class Inbox {
     this.#taking.add(letter.id)
     try {
       const message = fromLetter(letter, compiled.blueprint.classes)
-      if (message.kind === 'answer' && (await this.#wasAnswered(message))) {
-        journal.dropLetter(letter.id)
-        return
-      }
+      if (message.kind === 'answer' && (await this.#isLate(message, letter))) return
       const fact = this.#toFact(message)
       if (fact === undefined) this.#taking.delete(letter.id)
       else journal.sendLetter(fact, letter.id).catch(() => {})
@@ -98,9 +95,18 @@ export class Inbox {
     }
   }
 
-  /** Whether somebody else has answered since the answer was given. */
-  async #wasAnswered({ requestId, seq }: { requestId: string; seq: number }): Promise<boolean> {
-    return wasAnswered(this.#place.store, this.#place.runId, requestId, seq)
+  /** Whether somebody else has answered since the answer was given; where the store cannot tell, the letter waits. */
+  async #isLate({ requestId, seq }: { requestId: string; seq: number }, { id }: Letter): Promise<boolean> {
+    const { store, runId, journal, report } = this.#place
+    try {
+      const isLate = await wasAnswered(store, runId, requestId, seq)
+      if (isLate) journal.dropLetter(id)
+      return isLate
+    } catch (error) {
+      this.#taking.delete(id)
+      report(error)
+      return true
+    }
   }
 }
 

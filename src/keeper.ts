@@ -41,6 +41,8 @@ export class Keeper {
   readonly #taking = new Map<string, Promise<OwnedRun | undefined>>()
   #watching: { unsubscribe(): void } | undefined
   #claiming: Promise<void> | undefined
+  /** Runs that are being claimed, until they are expected. */
+  #asking: Promise<unknown> | undefined
   #renewing: Promise<void> | undefined
   /** There may be more to claim than there was room for. */
   #isBehind = false
@@ -69,10 +71,12 @@ export class Keeper {
     this.#claim()
   }
 
-  stop(): void {
+  /** Claims nothing more; resolves when what is being claimed is here, or given up. */
+  async stop(): Promise<void> {
     this.#isStopped = true
     for (const timer of this.#timers) clearInterval(timer as ReturnType<typeof setInterval>)
     this.#watching?.unsubscribe()
+    await Promise.allSettled([this.#claiming, ...this.#taking.values()])
   }
 
   /** A run has left memory. */
@@ -92,6 +96,10 @@ export class Keeper {
 
   async #take(runId: string): Promise<OwnedRun | undefined> {
     const { store, id, leaseMs, workflows } = this.#place
+    // What is being claimed with others may be this one.
+    await this.#asking
+    const here = await this.#runs.get(runId)
+    if (here !== undefined || this.#isStopped) return here
     const since = Date.now()
     const [info] = await store.claim({
       owner: id,
@@ -102,6 +110,10 @@ export class Keeper {
     })
     const compiled = info === undefined ? undefined : workflows.get(info.workflow)
     if (info === undefined || compiled === undefined) return undefined
+    if (this.#isStopped) {
+      await store.release(id, [runId])
+      return undefined
+    }
     this.#runs.expect(info, since)
     return this.#runs.recover(info, compiled)
   }
@@ -116,16 +128,16 @@ export class Keeper {
   }
 
   async #claimAll(): Promise<void> {
-    const { store, id, leaseMs, lease, workflows, maxRuns } = this.#place
+    const { lease, maxRuns } = this.#place
     // What was this host's and outlived its lease, while the process slept, is its own as long as nobody has it.
     if (!lease.isSure) await this.renew()
     for (;;) {
       const limit = Math.min(claimSize, maxRuns - this.#runs.size)
       this.#isBehind = limit <= 0
       if (limit <= 0 || this.#isStopped) return
-      const since = Date.now()
-      const claimed = await store.claim({ owner: id, leaseMs, limit, workflows: [...workflows.keys()] })
-      for (const info of claimed) this.#runs.expect(info, since)
+      const asking = this.#claimFree(limit)
+      this.#asking = asking.catch(() => {})
+      const claimed = await asking
       const left = [...claimed]
       const recoverNext = async () => {
         for (let info = left.shift(); info !== undefined; info = left.shift()) await this.#recover(info)
@@ -134,6 +146,14 @@ export class Keeper {
       this.#runs.park()
       if (claimed.length < limit) return
     }
+  }
+
+  async #claimFree(limit: number): Promise<readonly RunInfo[]> {
+    const { store, id, leaseMs, workflows } = this.#place
+    const since = Date.now()
+    const claimed = await store.claim({ owner: id, leaseMs, limit, workflows: [...workflows.keys()] })
+    for (const info of claimed) this.#runs.expect(info, since)
+    return claimed
   }
 
   /** What cannot be recovered keeps its lease until it runs out, so that the others have their turn. */

@@ -2,7 +2,7 @@ import { type AnyActorRef, createActor } from 'xstate'
 import { type Clock, halt, type Journal, nestedRuns, now, type Run } from '../machines/index.ts'
 import { sizeOf, toMigrated, toStarted } from './base.ts'
 import { ArrivedRun, type Compiled, createRun, RunInput } from './compile.ts'
-import { RunOwnershipLostError } from './errors.ts'
+import { BlazenError, RunOwnershipLostError } from './errors.ts'
 import type { AnyEvent } from './event.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { WorkflowHandler } from './handler.ts'
@@ -12,7 +12,8 @@ import { LiveRun, type OnInput } from './live-run.ts'
 import { lastBefore } from './retention.ts'
 import { RunJournal } from './run-journal.ts'
 import type { Arrived } from './snapshot-read.ts'
-import type { Base, Owner, RunInfo, Store, StoredRecord, StoredRun } from './store.ts'
+import type { Base, NewRun, Owner, RunInfo, Store, StoredRecord, StoredRun } from './store.ts'
+import { hasSameRecords } from './store-rules.ts'
 import { readStoredRun } from './stored-run.ts'
 
 /** What the runs of a host need of it. */
@@ -27,8 +28,8 @@ export interface OwningPlace {
   readonly onInput: OnInput | undefined
   /** How long records are kept that a base covers; `undefined` for as long as their run. */
   readonly retentionMs: number | undefined
-  /** Does it again until the store does it. */
-  readonly stored: <Result>(fn: () => Promise<Result>) => Promise<Result>
+  /** Does it again until the store does it, or `tries` times. */
+  readonly stored: <Result>(fn: () => Promise<Result>, tries?: number) => Promise<Result>
   /** Something failed that nobody waits for. */
   readonly report: (error: unknown) => void
   /** There is room for another run. */
@@ -55,6 +56,17 @@ interface ParkedRun {
   readonly timer: unknown
 }
 
+/** A run that is owned and on its way into memory. */
+interface ArrivingRun {
+  readonly info: RunInfo
+  /** Resolves when it is there; to nothing where it never will be. */
+  readonly here: Promise<OwnedRun | undefined>
+  settle(run: OwnedRun | undefined): void
+}
+
+/** How often a store is asked for what is needed to recover a run: the others have to have their turn. */
+const recoveryTries = 6
+
 /** What a run begins with. */
 export interface Start {
   readonly runId: string
@@ -70,18 +82,19 @@ export class OwnedRuns {
   readonly #place: OwningPlace
   readonly #runs = new Map<string, OwnedRun>()
   readonly #parked = new Map<string, ParkedRun>()
-  /** Those that are being read. */
-  readonly #arriving = new Map<string, RunInfo>()
-  readonly #reviving = new Map<string, Promise<OwnedRun | undefined>>()
+  /** Those that are being read, or are just about to begin. */
+  readonly #arriving = new Map<string, ArrivingRun>()
   readonly #watchers = new Set<(actor: AnyActorRef) => void>()
+  #isResting = false
+  #isClosed = false
 
   constructor(place: OwningPlace) {
     this.#place = place
   }
 
-  /** How many are in memory. */
+  /** How many are in memory, or soon will be. */
   get size(): number {
-    return this.#runs.size + this.#reviving.size
+    return this.#runs.size + this.#arriving.size
   }
 
   get ids(): readonly string[] {
@@ -99,14 +112,14 @@ export class OwnedRuns {
     return () => this.#watchers.delete(onActor)
   }
 
-  /** A run that is here, back in memory if it was not. */
+  /** A run that is here, or on its way: back in memory if it was not. */
   async get(runId: string): Promise<OwnedRun | undefined> {
     const parked = this.#parked.get(runId)
-    return parked === undefined ? (this.#runs.get(runId) ?? this.#reviving.get(runId)) : this.#revive(parked)
+    return parked === undefined ? (this.#runs.get(runId) ?? this.#arriving.get(runId)?.here) : this.#revive(parked)
   }
 
   owns(runId: string): boolean {
-    return this.#runs.has(runId) || this.#parked.has(runId) || this.#reviving.has(runId)
+    return this.#runs.has(runId) || this.#parked.has(runId) || this.#arriving.has(runId)
   }
 
   /** Starts a run once it is in the store; gives what is there already under its id or key. */
@@ -139,27 +152,54 @@ export class OwnedRuns {
     const started = toStarted(actor, compiled.departing)
     const { id: runId }: Run = actor.getSnapshot().context.run
     const version = options.version ?? null
-    const records = [started]
+    const create = { runId, workflow, version, idempotencyKey, status: 'running', records: [started] }
     const since = Date.now()
     let tries = 0
     const { created, info } = await this.#place.stored(() => {
       tries++
-      return this.#place.store.create({ runId, workflow, version, idempotencyKey, status: 'running', records }, owner)
+      return this.#place.store.create(create, owner)
     })
-    // Where only the answer was lost, it is there, and ours.
-    const isOurs =
-      created || (tries > 1 && info.runId === runId && info.owner === owner.id && info.epoch === owner.epoch)
-    if (!isOurs) return info
+    if (!created && !(tries > 1 && (await this.#hasCreated(create, owner, info)))) return info
+    if (this.#isClosed) {
+      await this.#place.store.release(owner.id, [runId]).catch(this.#place.report)
+      throw new BlazenError(
+        'host_closed',
+        `The host was closed while run ${runId} was being started: it is in the store, and the next host there begins it.`,
+      )
+    }
     this.expect(info, since)
-    journal.attach(actor, 1, 'running', { behindBase: 0, base: started.body.length })
-    const run = this.#begin(compiled, actor, owner, journal)
-    this.#arriving.delete(runId)
+    let run: OwnedRun | undefined
+    try {
+      journal.attach(actor, 1, 'running', { behindBase: 0, base: started.body.length })
+      run = this.#begin(compiled, actor, owner, journal)
+    } finally {
+      this.#arrived(info, run)
+    }
     journal.catchUp()
     return run
   }
 
+  /** Whether a run that is there was created by this very call: only the answer was lost. */
+  async #hasCreated({ runId, records }: NewRun, owner: Owner, info: RunInfo): Promise<boolean> {
+    if (info.runId !== runId || info.owner !== owner.id || info.epoch !== owner.epoch || info.seq !== 1) return false
+    const stored = await this.#place.stored(() => this.#place.store.records(runId, { limit: 1 }))
+    return hasSameRecords(stored, { runId, owner, expectedSeq: 0, records, status: info.status, taken: [] })
+  }
+
   /** Goes on with a run that was claimed, and is expected. */
   async recover(info: RunInfo, compiled: Compiled): Promise<OwnedRun> {
+    let run: OwnedRun | undefined
+    try {
+      run = await this.#recover(info, compiled)
+    } finally {
+      this.#arrived(info, run)
+    }
+    run.journal.catchUp()
+    void run.inbox.read()
+    return run
+  }
+
+  async #recover(info: RunInfo, compiled: Compiled): Promise<OwnedRun> {
     const { runId, epoch } = info
     const stored = await this.#load(info)
     const owner = { id: this.#place.id, epoch, leaseMs: this.#place.leaseMs }
@@ -169,14 +209,12 @@ export class OwnedRuns {
     const actor = createActor(compiled.machine, { snapshot: arrived as never, clock: this.#place.clock })
     if (isMigrated && picture.status === 'active') {
       const base = await this.#migrate(compiled, actor, owner, stored.info)
+      this.#requireExpected(info)
       journal.attach(actor, base.seq, stored.info.status, { behindBase: 0, base: sizeOf([base]) })
     } else {
       journal.attach(actor, stored.info.seq, stored.info.status, sizes)
     }
-    const run = this.#begin(compiled, actor, owner, journal)
-    journal.catchUp()
-    void run.inbox.read()
-    return run
+    return this.#begin(compiled, actor, owner, journal)
   }
 
   /**
@@ -186,20 +224,39 @@ export class OwnedRuns {
    */
   expect(info: RunInfo, since: number): void {
     this.lose(info.runId)
-    this.#arriving.set(info.runId, info)
+    this.#addArriving(info)
     this.#place.lease.obtained(since)
+  }
+
+  #addArriving(info: RunInfo): Promise<OwnedRun | undefined> {
+    let settle: ArrivingRun['settle'] = () => {}
+    const here = new Promise<OwnedRun | undefined>((resolve) => {
+      settle = resolve
+    })
+    this.#arriving.set(info.runId, { info, here, settle })
+    return here
+  }
+
+  /** The run is here, or its way has ended. */
+  #arrived(info: RunInfo, run: OwnedRun | undefined): void {
+    const arriving = this.#arriving.get(info.runId)
+    if (arriving?.info !== info) return
+    this.#arriving.delete(info.runId)
+    arriving.settle(run)
+  }
+
+  /** What was lost on the way, or comes to a host that was closed meanwhile, is not begun. */
+  #requireExpected(info: RunInfo): void {
+    const { runId } = info
+    if (this.#arriving.get(runId)?.info !== info || this.#isClosed) throw new RunOwnershipLostError(runId)
   }
 
   async #load(info: RunInfo): Promise<StoredRun> {
     const { runId } = info
-    try {
-      const stored = await this.#place.stored(() => this.#place.store.load(runId))
-      const isOurs = this.#arriving.get(runId) === info
-      if (stored === undefined || !isOurs) throw new RunOwnershipLostError(runId)
-      return stored
-    } finally {
-      if (this.#arriving.get(runId) === info) this.#arriving.delete(runId)
-    }
+    const stored = await this.#place.stored(() => this.#place.store.load(runId), recoveryTries)
+    this.#requireExpected(info)
+    if (stored === undefined) throw new RunOwnershipLostError(runId)
+    return stored
   }
 
   /**
@@ -214,7 +271,7 @@ export class OwnedRuns {
   ): Promise<StoredRecord> {
     const record = toMigrated(actor, departing, seq + 1)
     const append = { runId, owner, expectedSeq: seq, records: [record], status, taken: [] }
-    const [verdict] = await this.#place.stored(() => this.#place.store.append([append]))
+    const [verdict] = await this.#place.stored(() => this.#place.store.append([append]), recoveryTries)
     if (verdict !== 'appended') throw new RunOwnershipLostError(runId)
     return record
   }
@@ -260,34 +317,43 @@ export class OwnedRuns {
 
   /** Begins nothing more, and resolves when nothing is at work, or the time is up. */
   async rest(until: number): Promise<void> {
+    this.#isResting = true
     const isAtWork = ({ handler }: OwnedRun) => halt(handler.actor.getSnapshot().context.run)
     while ([...this.#runs.values()].filter(isAtWork).length > 0 && Date.now() < until) {
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
   }
 
+  /** Lets go of all runs, also of those that come too late; gives the ids of those that were here. */
+  close(): readonly string[] {
+    this.#isClosed = true
+    const { ids } = this
+    for (const runId of ids) this.lose(runId)
+    return ids
+  }
+
   /** A run is not this process's any more. */
   lose(runId: string): void {
     this.#unpark(runId)
-    this.#arriving.delete(runId)
+    const arriving = this.#arriving.get(runId)
+    if (arriving !== undefined) this.#arrived(arriving.info, undefined)
     this.#runs.get(runId)?.journal.lose(new RunOwnershipLostError(runId))
   }
 
   #revive(parked: ParkedRun): Promise<OwnedRun | undefined> {
-    const { runId } = parked.info
-    this.#unpark(runId)
-    this.#arriving.set(runId, parked.info)
-    const reviving = this.recover(parked.info, parked.compiled)
-      .catch((error) => this.#place.report(error))
-      .then((run) => run ?? undefined)
-      .finally(() => this.#reviving.delete(runId))
-    this.#reviving.set(runId, reviving)
-    return reviving
+    const { info, compiled } = parked
+    this.#unpark(info.runId)
+    const here = this.#addArriving(info)
+    this.recover(info, compiled).catch((error) => {
+      if (!(error instanceof RunOwnershipLostError)) this.#place.report(error)
+    })
+    return here
   }
 
   #begin(compiled: Compiled, actor: AnyActorRef, owner: Owner, journal: RunJournal): OwnedRun {
     const { id: runId }: Run = actor.getSnapshot().context.run
     for (const onActor of this.#watchers) onActor(actor)
+    if (this.#isResting) (actor.getSnapshot().context.run as Run).halted = true
     actor.start()
     const handler = new WorkflowHandler(actor)
     const inbox = new Inbox({ ...this.#place, runId, compiled, handler, journal })
@@ -308,9 +374,10 @@ export class OwnedRuns {
   }
 
   #createJournal(runId: string, { departing }: Compiled, owner: Owner): RunJournal & Journal {
-    const { store, commit, lease, report, onRoom, retentionMs } = this.#place
+    const { store, commit, lease, clock, report, onRoom, retentionMs } = this.#place
     const keep = async (base: Base): Promise<void> => {
-      const dropTo = retentionMs === undefined ? 0 : await lastBefore(store, runId, base.seq, Date.now() - retentionMs)
+      const before = retentionMs === undefined ? 0 : now(clock) - retentionMs
+      const dropTo = retentionMs === undefined ? 0 : await lastBefore(store, runId, base.seq, before)
       await store.compact(runId, owner, base, dropTo)
     }
     let keeping: Promise<void> = Promise.resolve()

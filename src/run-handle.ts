@@ -44,6 +44,7 @@ export class RunHandle<Result = unknown> {
     this.#place = place
   }
 
+  /** Where the run stands now. */
   async status(): Promise<RunStatus> {
     const owned = await this.#place.owned(this.runId)
     return owned?.handler.status ?? ((await this.#info()).status as RunStatus)
@@ -54,6 +55,8 @@ export class RunHandle<Result = unknown> {
     for (;;) {
       const owned = await this.#place.owned(this.runId)
       if (owned !== undefined) {
+        // Out of memory, it would come back at once for whoever waits here.
+        owned.held = true
         const { settled, error, value } = await settle(owned.handler.result() as Promise<Result>)
         if (settled) return value as Result
         // Lost here, it goes on elsewhere.
@@ -122,6 +125,8 @@ export class RunHandle<Result = unknown> {
     if (endedStatuses.includes((await this.#info()).status)) return
     const owned = await this.#place.take(this.runId)
     if (owned === undefined) return this.#post({ kind: 'abort', reason })
+    // Its end may be on its way to the store.
+    if (endedStatuses.includes(owned.handler.status)) return
     const aborted = fail({ kind: 'aborted', reason })
     const durable = owned.journal.durable(aborted)
     owned.handler.actor.send(aborted)

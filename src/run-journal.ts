@@ -1,5 +1,15 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate'
-import { clockOf, fail, type Journal, now, type Run, toData, wakeSteps } from '../machines/index.ts'
+import {
+  clockOf,
+  fail,
+  type Journal,
+  now,
+  type Run,
+  type Settled,
+  stopType,
+  toData,
+  wakeSteps,
+} from '../machines/index.ts'
 import { sizeOf, toBase } from './base.ts'
 import { Blobs } from './codec.ts'
 import { InputRequestError, RunFinishedError, RunOwnershipLostError, StoreError } from './errors.ts'
@@ -36,6 +46,10 @@ export interface JournalPlace {
  * that base: so bases are at most a third of what is written, and reading a run is at most three times reading its base.
  */
 const leastBehindBase = 64 * 1024
+
+type RecordText = RecordBody & { readonly bytes: Uint8Array | null }
+
+const completed = { kind: 'completed', body: {}, bytes: null } as const
 
 const noRequests: ReadonlySet<string> = new Set()
 
@@ -114,6 +128,9 @@ export class RunJournal implements Journal {
 
   durable(sent: AnyEventObject): Promise<void> {
     if (this.#lost !== undefined) return Promise.reject(this.#lost.error)
+    const { status, context } = this.#actor?.getSnapshot() ?? {}
+    // An actor that has ended takes no event, and would say nothing of this one.
+    if (status !== 'active') return Promise.reject(new RunFinishedError(context?.run.id ?? '', this.#status))
     return new Promise((resolve, reject) => this.#waiting.set(sent, { resolve, reject }))
   }
 
@@ -127,7 +144,7 @@ export class RunJournal implements Journal {
 
   /** Takes a letter out of the inbox that has nothing to say. */
   dropLetter(letter: string): void {
-    this.#write(undefined, this.#status, [letter], () => {})
+    this.#write([], this.#status, [letter], () => {})
   }
 
   submit(fact: AnyEventObject, sent: AnyEventObject): void {
@@ -140,7 +157,7 @@ export class RunJournal implements Journal {
     const refusal = this.#refusalOf(fact)
     if (refusal !== undefined) {
       this.#reject(sent, refusal)
-      if (taken.length > 0) this.#write(undefined, this.#status, taken, () => {})
+      if (taken.length > 0) this.#write([], this.#status, taken, () => {})
       return
     }
     const blobs = new Blobs()
@@ -153,7 +170,7 @@ export class RunJournal implements Journal {
       this.#reject(sent, error)
       // What somebody outside can mend is no failure of the run.
       if (isAwaited && isFromOutside(unwrap(this.#run, fact).fact)) {
-        if (taken.length > 0) this.#write(undefined, this.#status, taken, () => {})
+        if (taken.length > 0) this.#write([], this.#status, taken, () => {})
         return
       }
       kept = wrap(unwrap(this.#run, fact).way, fail({ kind: 'error', error }))
@@ -162,11 +179,27 @@ export class RunJournal implements Journal {
     if (kept.type === 'blazen.failed') this.#ending = true
     const answered = answeredIn(this.#run, kept)
     if (answered !== undefined) this.#answering.add(answered)
+    const isLast = this.#completes(kept)
     this.#inFlight++
     const { kind, body } = record
-    this.#write({ kind, body, bytes: blobs.toBytes() }, computeStatus(this.#status, kept), taken, (seq) => {
-      this.#fold(kept, sent, seq)
-    })
+    const records: RecordText[] = [{ kind, body, bytes: blobs.toBytes() }]
+    if (isLast) {
+      records.push(completed)
+      this.#ending = true
+      this.#told = completed.kind
+    }
+    const status = isLast ? completed.kind : computeStatus(this.#status, kept)
+    this.#write(records, status, taken, (seq) => this.#fold(kept, sent, seq))
+  }
+
+  /**
+   * Whether nothing can come between the fact and the end of the run, where it completes: then the note of that is of the
+   * same commit, and what is handed in later comes too late.
+   */
+  #completes(fact: AnyEventObject): boolean {
+    if (fact.type !== 'blazen.settled' || this.isBusy || this.#actor?.getSnapshot().value !== 'running') return false
+    const { execution, events } = fact as unknown as Settled
+    return events.length === 1 && events[0]?.type === stopType && this.#run.open.has(execution)
   }
 
   /** Tells of what the run was already when it came here: recovered from its records, it may have ended long ago. */
@@ -180,7 +213,9 @@ export class RunJournal implements Journal {
     this.#lost = { error }
     for (const { reject } of this.#waiting.values()) reject(error)
     this.#waiting.clear()
-    if (this.#actor?.getSnapshot().status === 'active') this.#send(this.#actor, fail({ kind: 'error', error }))
+    // It may be at something at this moment, and take the event when it is done with that.
+    this.folding = fail({ kind: 'error', error })
+    if (this.#actor?.getSnapshot().status === 'active') this.#actor.send(this.folding)
     this.#place.onLost(error)
   }
 
@@ -205,20 +240,18 @@ export class RunJournal implements Journal {
   }
 
   #write(
-    record: (RecordBody & { readonly bytes: Uint8Array | null }) | undefined,
+    texts: readonly RecordText[],
     status: string,
     taken: readonly string[],
     onWritten: (seq: number) => void,
   ): void {
     if (this.#lost !== undefined || this.#actor === undefined) return
     const expectedSeq = this.#seq
+    const at = Math.round(now(clockOf(this.#actor)))
     const records: StoredRecord[] = []
-    if (record !== undefined) {
-      const { kind, bytes } = record
-      const at = Math.round(now(clockOf(this.#actor)))
-      records.push({ seq: ++this.#seq, at, kind, body: JSON.stringify(record.body), bytes })
-      this.#behindBase += sizeOf(records)
-    }
+    for (const { kind, body, bytes } of texts)
+      records.push({ seq: ++this.#seq, at, kind, body: JSON.stringify(body), bytes })
+    this.#behindBase += sizeOf(records)
     this.#status = status
     this.#unwritten++
     this.#place.commit.add({
@@ -291,7 +324,7 @@ export class RunJournal implements Journal {
           ? { kind: 'paused', body: {} }
           : undefined
     if (note !== undefined) this.#note(note, value)
-    else if (value !== this.#status) this.#write(undefined, value, [], () => {})
+    else if (value !== this.#status) this.#write([], value, [], () => {})
   }
 
   #tellEnd(value: string, fact: AnyEventObject | undefined): void {
@@ -304,7 +337,7 @@ export class RunJournal implements Journal {
     if (isTold) {
       this.#place.onEnd()
     } else if (failure === undefined) {
-      this.#note({ kind: 'completed', body: {} }, value, this.#place.onEnd)
+      this.#note(completed, value, this.#place.onEnd)
     } else {
       const blobs = new Blobs()
       const { kind, body } = this.#encode(fail(failure), blobs)
@@ -313,7 +346,7 @@ export class RunJournal implements Journal {
   }
 
   #note(note: RecordBody & { readonly bytes?: Uint8Array | null }, status: string, onWritten = () => {}): void {
-    this.#write({ bytes: null, ...note }, status, [], onWritten)
+    this.#write([{ bytes: null, ...note }], status, [], onWritten)
   }
 
   #writeBase(actor: AnyActorRef, seq: number): void {

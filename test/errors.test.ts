@@ -44,6 +44,7 @@ describe('an error class', () => {
       new library.BlazenStateError('field_save', 'm', { key: 'state', className: 'S', field: 'weights' }),
       'field_save',
     ],
+    StageError: [new library.StageError('enrich', 'condition', new Error('why')), 'stage'],
     SnapshotError: [new library.SnapshotError('m'), 'snapshot'],
     StateValidationError: [new library.StateValidationError('m', []), 'state_validation'],
     StoreError: [new library.StoreError('store_full', 'm', true), 'store_full'],

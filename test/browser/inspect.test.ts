@@ -1,12 +1,10 @@
-import { existsSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { chromium } from 'playwright-core'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect } from 'vitest'
+import { browserTest, launchChromium } from './chromium.ts'
 
-const browserPath = process.env.CHROMIUM ?? '/usr/bin/chromium'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** The application: a run that is shown in an iframe, beside it. */
@@ -54,35 +52,29 @@ beforeAll(async () => {
 
 afterAll(() => server.close())
 
-test.skipIf(!existsSync(browserPath))(
-  'a browser shows a run in an iframe, from the first event to the last',
-  { timeout: 120_000 },
-  async () => {
-    const browser = await chromium.launch({ executablePath: browserPath, args: ['--no-sandbox'] })
-    try {
-      const page = await browser.newPage()
-      const errors: unknown[] = []
-      page.on('pageerror', (error) => errors.push(error))
-      await page.goto(url)
-      await page.waitForFunction(() => document.title === '26', undefined, { timeout: 60_000 })
-      const frame = await page.waitForSelector('iframe').then((iframe) => iframe.contentFrame())
-      const isEnded = () => {
-        const { seen } = window as unknown as { seen: { type: string; snapshot?: { status?: string } }[] }
-        return (
-          seen.filter(({ type, snapshot }) => type === '@xstate.snapshot' && snapshot?.status === 'done').length >= 2
-        )
-      }
-      await frame?.waitForFunction(isEnded, undefined, { timeout: 60_000 })
-      const seen = await frame?.evaluate(() => (window as unknown as { seen: Record<string, string>[] }).seen)
-      const names = seen?.filter(({ type }) => type === '@xstate.actor').map(({ name }) => name)
-      expect([...new Set(names)]).toEqual(['word-counter', 'split', 'count', 'join', 'word-counter (flow)'])
-      expect(seen?.[0]).toMatchObject({ type: '@xstate.actor', name: 'word-counter' })
-      expect(errors).toEqual([])
-    } finally {
-      await browser.close()
+browserTest('a browser shows a run in an iframe, from the first event to the last', { timeout: 120_000 }, async () => {
+  const browser = await launchChromium()
+  try {
+    const page = await browser.newPage()
+    const errors: unknown[] = []
+    page.on('pageerror', (error) => errors.push(error))
+    await page.goto(url)
+    await page.waitForFunction(() => document.title === '26', undefined, { timeout: 60_000 })
+    const frame = await page.waitForSelector('iframe').then((iframe) => iframe.contentFrame())
+    const isEnded = () => {
+      const { seen } = window as unknown as { seen: { type: string; snapshot?: { status?: string } }[] }
+      return seen.filter(({ type, snapshot }) => type === '@xstate.snapshot' && snapshot?.status === 'done').length >= 2
     }
-  },
-)
+    await frame?.waitForFunction(isEnded, undefined, { timeout: 60_000 })
+    const seen = await frame?.evaluate(() => (window as unknown as { seen: Record<string, string>[] }).seen)
+    const names = seen?.filter(({ type }) => type === '@xstate.actor').map(({ name }) => name)
+    expect([...new Set(names)]).toEqual(['word-counter', 'split', 'count', 'join', 'word-counter (flow)'])
+    expect(seen?.[0]).toMatchObject({ type: '@xstate.actor', name: 'word-counter' })
+    expect(errors).toEqual([])
+  } finally {
+    await browser.close()
+  }
+})
 
 /** Code as it may stand inside a page. */
 function inline(code: string): string {
