@@ -1,6 +1,6 @@
 import { type Attempt, Child, toPlace } from '../machines/index.ts'
 import type { ChildStart, ChildType } from './child-type.ts'
-import { BranchesFailedError, fromBelow } from './errors.ts'
+import { BranchesFailedError, fromBelow } from './composition-errors.ts'
 
 /** How a run inside another one has ended. */
 export type Ended =

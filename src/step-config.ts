@@ -1,12 +1,11 @@
 import { type Attempt, type Run, type StepConfig, stopType } from '../machines/index.ts'
+import { isFromBelow, StageError } from './composition-errors.ts'
 import { StepContext } from './context.ts'
 import { type NamedStep, typesOf, type WorkflowDefinition } from './definition.ts'
 import { attempt, optionalMs } from './definition-problem.ts'
 import {
   EventValidationError,
-  isFromBelow,
   RunAbortedError,
-  StageError,
   StateValidationError,
   StepReturnError,
   StepTimeoutError,
