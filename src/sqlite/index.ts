@@ -6,7 +6,7 @@
 import type { Store } from '../store.ts'
 import { openDatabase, type SqliteHandle } from './handle.ts'
 import { configure, migrate, type Synchronous } from './schema.ts'
-import { toStoreError } from './sqlite-error.ts'
+import { fileOf, toStoreError } from './sqlite-error.ts'
 import { SqliteStore } from './sqlite-store.ts'
 
 export type { SqliteHandle, SqliteStatement, SqliteValue } from './handle.ts'
@@ -43,13 +43,14 @@ export function sqliteStore(
 ): Store {
   const isOurs = typeof pathOrHandle === 'string'
   const handle = isOurs ? open(pathOrHandle) : pathOrHandle
+  const file = isOurs ? pathOrHandle : fileOf(handle)
   try {
     configure(handle, synchronous, busyTimeoutMs)
-    migrate(handle)
-    return new SqliteStore(handle, () => isOurs && handle.close())
+    migrate(handle, file)
+    return new SqliteStore(handle, file, () => isOurs && handle.close())
   } catch (error) {
     if (isOurs) handle.close()
-    throw toStoreError(error)
+    throw toStoreError(error, { file, doing: 'opening it' })
   }
 }
 
@@ -57,6 +58,6 @@ function open(path: string): SqliteHandle {
   try {
     return openDatabase(path)
   } catch (error) {
-    throw toStoreError(error)
+    throw toStoreError(error, { file: path })
   }
 }
