@@ -59,6 +59,7 @@ export class Activity {
     readonly run: Run,
   ) {}
 
+  /** Takes an execution in: it starts when there is a place for it. */
   add(execution: Execution): void {
     const place = this.#retrying.get(execution.id)
     if (place !== undefined) {
@@ -92,6 +93,7 @@ export class Activity {
     this.#report({ type: 'blazen.check' })
   }
 
+  /** Lets what has queued up start. */
   release(): void {
     this.#held = false
     this.#startQueued()

@@ -2,7 +2,9 @@ import type { AnyActorRef, AnyActorScope, EventObject, InspectionEvent } from 'x
 
 /** What a run takes its time from: XState's clocks are such. Simulated clocks also tell the time. */
 export interface Clock {
+  /** Calls `fn` when `delayMs` milliseconds are over; gives the timer. */
   setTimeout(fn: () => void, delayMs: number): unknown
+  /** Has the timer not fire. */
   clearTimeout(timer: unknown): void
   /** Milliseconds since the epoch. @default Date.now */
   now?(): number

@@ -70,12 +70,14 @@ export class Attempt {
     this.run.active--
   }
 
+  /** Is at work again. */
   wake(): void {
     if (!this.dozing) return
     this.dozing = false
     if (!this.over) this.run.active++
   }
 
+  /** Aborts the signal of its function. */
   abort(reason: unknown): void {
     this.#aborted = { reason }
     this.#controller?.abort(reason)

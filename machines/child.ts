@@ -48,10 +48,12 @@ export class Child implements ChildRun {
     return new Child(name, logic, createActor(logic.machine, { snapshot: snapshot as never, parent: step }), journal)
   }
 
+  /** The run inside. */
   get run(): Run {
     return this.snapshot.context.run
   }
 
+  /** Where it stands: of one that is not started, what was restored. */
   get snapshot(): WorkflowMachineSnapshot<unknown> {
     return this.#isStarted ? this.actor.getSnapshot() : this.#snapshot
   }
@@ -162,6 +164,7 @@ export class ChildJournal implements Journal {
     return Promise.resolve()
   }
 
+  /** Sends a fact, which counts now, to the run inside. */
   fold(fact: AnyEventObject): void {
     const { child } = this
     if (child === undefined) return

@@ -5,8 +5,11 @@ export interface RoutedEvent {
 
 /** The four types with a meaning of their own. */
 export const startType = 'blazen::StartEvent'
+/** The first event of it completes the run. */
 export const stopType = 'blazen::StopEvent'
+/** It asks a person. */
 export const requestType = 'blazen::InputRequestEvent'
+/** What the person has answered. */
 export const responseType = 'blazen::InputResponseEvent'
 
 /** A run as it is written down: where it is in its life, and what is known of it. */
@@ -20,14 +23,19 @@ export interface Picture {
 export interface ChildRun {
   /** Unique in its execution. */
   readonly name: string
+  /** Whether it has completed, failed or been aborted. */
   readonly hasEnded: boolean
+  /** Whether only a person, or an event from outside, can move it on. */
   readonly isWaiting: boolean
+  /** Whether it is paused. */
   readonly isPaused: boolean
+  /** Lets it begin, or go on. */
   start(): void
   /** Tells it what counts already: by `later`, where it is at work. */
   tell(event: RoutedEvent, later: (fn: () => void) => void): void
   /** Ends it, where it is at work. */
   abort(reason: unknown): void
+  /** Where it is, and what is known of it. */
   picture(): Picture
 }
 

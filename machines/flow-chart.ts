@@ -51,6 +51,7 @@ export interface ChartState {
   readonly on?: Record<string, ChartTransition | ChartTransition[]>
 }
 
+/** Where an event leads. */
 export interface ChartTransition {
   readonly target: string[]
   readonly description?: string

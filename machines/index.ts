@@ -1,3 +1,8 @@
+/**
+ * The statecharts alone, over plain records.
+ *
+ * @module blazen-xstate/machines
+ */
 export { Activity, type StepConfig } from './activity.ts'
 export { type Clock, clockOf, now, relay, systemClock } from './actor-scope.ts'
 export { Attempt } from './attempt.ts'

@@ -13,7 +13,11 @@ export interface Journal {
   readonly isSure: boolean
   /** Whether there are facts that were handed in and do not count yet. */
   readonly isBusy: boolean
-  /** @param sent the event as it was sent to the run's actor; the fact is the same, parsed. */
+  /**
+   * Takes a fact, to be written down behind those before it.
+   *
+   * @param sent the event as it was sent to the run's actor; the fact is the same, parsed.
+   */
   submit(fact: AnyEventObject, sent: AnyEventObject): void
   /** Resolves when an event that is about to be sent to the run's actor is durable and counts; rejects if it never will. */
   durable(sent: AnyEventObject): Promise<void>

@@ -18,6 +18,7 @@ export interface RunPicture {
   readonly data: RunData
 }
 
+/** The context of a workflow's machine: the run, which changes in place. */
 export interface WorkflowContext {
   readonly run: Run
 }
@@ -25,6 +26,7 @@ export interface WorkflowContext {
 /** The events that go in and out of a workflow's machine: those of its steps, and the reports of its step actors. */
 export type WorkflowMachineEvent = RunEvent | AnyEventObject
 
+/** The snapshot of a workflow's actor. */
 export type WorkflowMachineSnapshot<Output> = MachineSnapshot<
   WorkflowContext,
   WorkflowMachineEvent,

@@ -92,17 +92,20 @@ export interface OfChild {
   readonly event: RoutedEvent
 }
 
+/** A person has answered a request, or its time has run out and its default is the answer. */
 export interface Answered {
   readonly type: 'blazen.answered'
   readonly requestId: string
   readonly response: RoutedEvent
 }
 
+/** The run has failed, or was aborted. */
 export interface Failed {
   readonly type: 'blazen.failed'
   readonly failure: Failure
 }
 
+/** The run is to be paused. */
 export interface Paused {
   readonly type: 'blazen.pause'
   /** Whether functions that run are waited for, or aborted and run again after the resume. */
@@ -124,6 +127,7 @@ export type RunEvent =
   /** Something has been routed or settled: is there anything left to do? */
   | { readonly type: 'blazen.check' }
 
+/** The record that a run has failed. */
 export function fail(failure: Failure): Failed {
   return { type: 'blazen.failed', failure }
 }

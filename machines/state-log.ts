@@ -14,10 +14,12 @@ export class Change {
     this.#recipes = [recipe]
   }
 
+  /** Adds a recipe behind the others. */
   add(recipe: Recipe): void {
     this.#recipes.push(recipe)
   }
 
+  /** The value after all recipes. */
   apply(before: unknown): unknown {
     const known = this.#known !== undefined && Object.is(this.#known.before, before) ? this.#known : undefined
     let after = known === undefined ? before : known.after
@@ -93,6 +95,7 @@ export class StateLog {
     return seen === deleted ? undefined : seen
   }
 
+  /** Whether the key is there, with what is staged. */
   has(key: string): boolean {
     return this.#seen(key) !== deleted
   }

@@ -7,6 +7,7 @@ import type { Run } from './run.ts'
 /** What the actor of a step shows of itself. `activity` belongs to this process and changes in place. */
 export type StepSnapshot = Snapshot<undefined> & { readonly activity: Activity | undefined }
 
+/** The logic of a step's actor. */
 export type StepLogic = ActorLogic<StepSnapshot, EventObject, unknown>
 
 /**

@@ -14,6 +14,7 @@ export function arm(actor: AnyActorRef, { id, dueAt }: Timer): void {
   actor.system.scheduler.schedule(actor, actor, fired, Math.min(delayMs, 2 ** 31 - 1), id)
 }
 
+/** Arms every timer of a run: when it begins to run, here or again. */
 export function armAll(actor: AnyActorRef, run: Run): void {
   for (const timer of [...run.timers.values()].sort((a, b) => a.dueAt - b.dueAt)) arm(actor, timer)
 }

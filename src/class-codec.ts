@@ -117,7 +117,8 @@ export const defaultClasses: ClassRegistry = new ClassRegistry()
  *
  * @example registerClass(UserProfile)
  * @example registerClass(Money, { name: 'Money', encode: (money) => money.cents, decode: (cents) => new Money(cents) })
- * @throws {@link CodecError} `class-invalid`, see {@link ClassRegistry.register}.
+ * @throws {@link CodecError} `class-invalid`: the name is missing, looks minified, or belongs to another class;
+ * or the class needs an `encode` and a `decode`.
  */
 export function registerClass<Instance extends object, Data>(
   target: Class<Instance>,

@@ -4,7 +4,7 @@ import { BlazenError } from './errors.ts'
 export type CodecErrorCode =
   /** The value is live: it exists in this process only. */
   | 'live'
-  /** What was read is not what {@link persist} writes: cut, edited, or something else altogether. */
+  /** What was read is not what a snapshot or a store holds: cut, edited, or something else altogether. */
   | 'damaged'
   /** The value holds an instance of a class that this process has not registered. */
   | 'class-missing'

@@ -6,6 +6,7 @@ import { LiveRun } from './live-run.ts'
 import { createNamespace, type Namespace } from './namespace.ts'
 import { AttemptState, createStateNamespace, type Frozen, type StateNamespace, type StateProperties } from './state.ts'
 
+/** When a sent event is routed. */
 export interface SendOptions {
   /** How long to wait before the event is routed. */
   readonly delay?: Duration
@@ -36,6 +37,7 @@ export class StepContext<State extends object = Record<string, unknown>> {
     this.#attempt = attempt
   }
 
+  /** The id of the run. */
   get runId(): string {
     return this.#attempt.run.id
   }

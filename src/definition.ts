@@ -39,6 +39,7 @@ export interface RetryOptions {
   readonly when?: (error: unknown, attempt: number) => boolean
 }
 
+/** What a step accepts and emits, and how its function is called. */
 export interface StepOptions<Accepts extends AnyEventType = AnyEventType, Emits extends AnyEventType = AnyEventType> {
   /** What the step is called for. */
   readonly accepts: OneOrMore<Accepts>
@@ -68,6 +69,7 @@ export interface Step<
   Context = never,
 > {
   readonly options: StepOptions<Accepts, Emits>
+  /** The step's function. */
   readonly run: (event: Event, ctx: Context) => Returned | Promise<Returned>
   /** Of a step that begins runs of its own: the workflow of the one that it calls `name`. */
   readonly child?: (name: string) => ChildLogic | undefined
@@ -75,6 +77,7 @@ export interface Step<
   readonly children?: readonly ChildLogic[]
 }
 
+/** What holds for all steps and runs of a workflow. */
 export interface WorkflowOptions<
   Input extends Schema = Schema,
   State extends Schema<unknown, object> = Schema<unknown, object>,

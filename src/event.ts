@@ -8,6 +8,7 @@ export type WorkflowEvent<Type extends string = string, Data extends object = ob
   readonly type: Type
 } & Readonly<Data>
 
+/** An event of which only the type is known. */
 export type AnyEvent = { readonly type: string }
 
 /**
@@ -26,6 +27,7 @@ export interface EventType<Type extends string = string, Data extends object = o
 export interface AnyEventType {
   readonly type: string
   readonly schema: Schema | undefined
+  /** Whether `event` is one of this type. The type alone decides. */
   is(event: unknown): boolean
 }
 

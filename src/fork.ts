@@ -9,6 +9,7 @@ import type { Arrived } from './snapshot-read.ts'
 import type { StoredRecord } from './store.ts'
 import { type Reading, readStoredRun } from './stored-run.ts'
 
+/** Where a fork begins, and what is otherwise there. */
 export interface ForkOptions {
   /** The number of the record after which the new run goes on. */
   readonly at: number

@@ -26,6 +26,7 @@ export type RunStatus = 'running' | 'waiting' | 'pausing' | 'paused' | 'complete
 
 const ended: ReadonlySet<RunStatus> = new Set(['completed', 'failed', 'aborted'])
 
+/** How a run is paused. */
 export interface PauseOptions {
   /**
    * Whether steps that run are waited for, or aborted and run again after the resume.
@@ -58,10 +59,12 @@ export class WorkflowHandler<Result = unknown, State extends object = any> {
     this.#live = LiveRun.of(this.#run)
   }
 
+  /** The id of the run. */
   get runId(): string {
     return this.#run.id
   }
 
+  /** Where the run stands now. */
   get status(): RunStatus {
     const { value, status } = this.actor.getSnapshot()
     // An actor that was stopped, or that broke, leaves its run where it was, and nothing will move it on.

@@ -21,6 +21,7 @@ import { createReport } from './store-report.ts'
 import { untilStored } from './store-retry.ts'
 import { type AnyWorkflow, compiledOf, type RunArguments, type RunOptions, type Workflow } from './workflow.ts'
 
+/** What a host keeps, recovers and tells. */
 export interface HostOptions {
   /** Where the runs are kept. It stays open when the host is closed. */
   readonly store: Store
@@ -61,6 +62,7 @@ export interface HostOptions {
   readonly onInput?: OnInput
 }
 
+/** How a host starts one run. */
 export interface HostRunOptions extends Omit<RunOptions, 'history' | 'clock'> {
   /** With the same key, `run` gives the same run of the workflow: also after its end, also in another process. */
   readonly idempotencyKey?: string
@@ -250,6 +252,7 @@ export class Host {
     if (ids.length > 0) await this.#store.release(this.#id, ids).catch(this.#report)
   }
 
+  /** `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

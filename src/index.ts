@@ -1,8 +1,13 @@
+/**
+ * Workflows, runs and hosts, for any runtime: the main entry.
+ *
+ * @module blazen-xstate
+ */
 export type { Clock } from '../machines/index.ts'
 export { BlazenState, type StateMeta } from './blazen-state.ts'
-export { type ClassCodec, classCodec, registerClass } from './class-codec.ts'
+export { type Class, type ClassCodec, classCodec, registerClass } from './class-codec.ts'
 export { CodecError, type CodecErrorCode } from './codec-error.ts'
-export type { StepContext } from './context.ts'
+export type { SendOptions, SessionNamespace, StepContext } from './context.ts'
 export type { RetryOptions, Step, StepOptions, WorkflowOptions } from './definition.ts'
 export type { Duration } from './duration.ts'
 export * from './errors.ts'
@@ -21,7 +26,7 @@ export {
 } from './event.ts'
 export { CallbackFieldStore, type FieldContext, type FieldStore } from './field-store.ts'
 export type { ForkOptions } from './fork.ts'
-export type { RunStatus, WorkflowHandler } from './handler.ts'
+export type { PauseOptions, RunStatus, WorkflowHandler } from './handler.ts'
 export type { HistoryRecord } from './history.ts'
 export { createHost, type Host, type HostOptions, type HostRunOptions } from './host.ts'
 export type { OnInput } from './live-run.ts'
@@ -40,15 +45,16 @@ export {
   type StageOptions,
 } from './pipeline.ts'
 export type { RecordKind } from './record-codec.ts'
-export { type Resource, resource } from './resource.ts'
+export { type Resource, type ResourceContext, resource } from './resource.ts'
 export type { RunHandle } from './run-handle.ts'
 export { type Issue, type Schema, typeOnly } from './schema.ts'
 export type { SeenProperties, SeenState } from './seen-state.ts'
 export type { SessionPausePolicy } from './session.ts'
 export type { WorkflowSnapshot } from './snapshot.ts'
 export type { StageView } from './stage.ts'
+export type { StageStatus } from './stage-record.ts'
 export type { StageState } from './stage-status.ts'
-export type { Frozen, Recipe, StateNamespace } from './state.ts'
+export type { Frozen, Recipe, StateNamespace, StateProperties } from './state.ts'
 export { type StepReturn, step } from './step.ts'
 export type * from './store.ts'
 export type { RunStream, StreamGap, StreamOptions } from './stream.ts'

@@ -25,6 +25,7 @@ import {
   statusesOf,
 } from './store-rules.ts'
 
+/** Options of `memoryStore`. */
 export interface MemoryStoreOptions {
   /** The clock that leases are measured with, in milliseconds. @default Date.now */
   readonly now?: () => number

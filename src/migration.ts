@@ -12,7 +12,9 @@ import { isHead } from './state-rebuild.ts'
 export interface SnapshotDraft {
   /** `ctx.state`, by the words of `Map`. A BlazenState reads as plain data of its fields, without those of field stores. */
   readonly state: Namespace
+  /** What is pending for the step `from` is for the step `to`. */
   renameStep(from: string, to: string): void
+  /** Pending events of the type `from` have the type `to`. */
   renameEvent(from: string, to: string): void
   /** Changes every pending event of a type; `null` takes it out, with the execution that handles it. */
   mapEvents(type: string, change: (event: AnyEvent) => AnyEvent | null): void
@@ -26,6 +28,7 @@ export interface RawSnapshot extends Omit<WorkflowSnapshot, 'version' | 'context
   readonly context: { -readonly [Part in keyof SnapshotContext]: SnapshotContext[Part] }
 }
 
+/** Changes the draft of a snapshot of one version into one of the next. */
 export type Migration = (draft: SnapshotDraft) => void
 
 /**

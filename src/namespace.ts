@@ -11,19 +11,30 @@ export interface Values {
 
 /** Values by key, by the words of `Map`. Any text is a key. */
 export interface Namespace<Shape extends object = Record<string, unknown>> {
+  /** The value of a declared key; `undefined` where there is none. */
   get<Key extends keyof Shape & string>(key: Key): Shape[Key] | undefined
+  /** The value of a declared key; `orElse` where there is none. */
   get<Key extends keyof Shape & string, Default>(key: Key, orElse: Default): Exclude<Shape[Key], undefined> | Default
+  /** The value of any key, where none are declared; `undefined` where there is none. */
   get<Value = unknown>(key: UnknownKey<Shape>): Value | undefined
+  /** The value of any key, where none are declared; `orElse` where there is none. */
   get<Value>(key: UnknownKey<Shape>, orElse: Value): Value
+  /** Puts a value in the place of whatever was there. */
   set<Key extends keyof Shape & string>(key: Key, value: Shape[Key]): void
+  /** Puts a value in the place of whatever was there, where no keys are declared. */
   set(key: UnknownKey<Shape>, value: unknown): void
+  /** Whether there is a value; `null` and `undefined` are values. */
   has(key: string): boolean
   /** Whether there was such a key. */
   delete(key: string): boolean
+  /** The keys, in the order in which they came. */
   keys(): IterableIterator<string>
+  /** The values, in the order of their keys. */
   values(): IterableIterator<unknown>
+  /** Keys with their values. */
   entries(): IterableIterator<[string, unknown]>
   readonly size: number
+  /** The same as `entries()`, for `for … of`. */
   [Symbol.iterator](): IterableIterator<[string, unknown]>
 }
 

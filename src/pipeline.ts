@@ -10,6 +10,7 @@ import { toRetryPolicy } from './step.ts'
 import type { SubInput, SubResult } from './sub-workflow.ts'
 import { type AnyWorkflow, compiledOf, Workflow } from './workflow.ts'
 
+/** What holds for all stages and runs of a pipeline. */
 export interface PipelineOptions<
   Input extends Schema = Schema,
   Shared extends Schema<unknown, object> = Schema<unknown, object>,

@@ -224,6 +224,10 @@ function parse(body: string, where: string): unknown {
   try {
     return JSON.parse(body)
   } catch (cause) {
-    throw new SnapshotError(`The record ${where} is damaged: it is no JSON text.`, where, { cause })
+    throw new SnapshotError(
+      `The record ${where} is damaged: it is no JSON text. Restore the store from a backup, or delete the run.`,
+      where,
+      { cause },
+    )
   }
 }

@@ -8,6 +8,7 @@ export interface ResourceContext {
 
 /** A live thing that the engine opens and closes, such as a connection. */
 export interface Resource<Value = unknown> {
+  /** Opens it, when a step first asks for it; again after the run resumed elsewhere. */
   readonly open: (ctx: ResourceContext) => Value | Promise<Value>
   /** A method, so that a resource of any type is a `Resource`. */
   close?(value: Value): unknown

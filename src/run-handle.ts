@@ -44,6 +44,7 @@ export class RunHandle<Result = unknown> {
     this.#place = place
   }
 
+  /** Where the run stands now. */
   async status(): Promise<RunStatus> {
     const owned = await this.#place.owned(this.runId)
     return owned?.handler.status ?? ((await this.#info()).status as RunStatus)

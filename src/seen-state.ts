@@ -12,18 +12,27 @@ import { StateObject } from './state-object.ts'
  * written. A value is the same (`===`) until it is written again.
  */
 export interface SeenState<State extends object = Record<string, unknown>> {
+  /** The value of a declared key; `undefined` where there is none. */
   get<Key extends keyof State & string>(key: Key): Frozen<State[Key]> | undefined
+  /** The value of a declared key; `orElse` where there is none. */
   get<Key extends keyof State & string, Default>(
     key: Key,
     orElse: Default,
   ): Exclude<Frozen<State[Key]>, undefined> | Default
+  /** The value of any key, where none are declared; `undefined` where there is none. */
   get<Value = unknown>(key: UnknownKey<State>): Value | undefined
+  /** The value of any key, where none are declared; `orElse` where there is none. */
   get<Value>(key: UnknownKey<State>, orElse: Value): Value
+  /** Whether there is a value; `null` and `undefined` are values. */
   has(key: string): boolean
+  /** The keys, in the order in which they came. */
   keys(): IterableIterator<string>
+  /** The values, in the order of their keys. */
   values(): IterableIterator<unknown>
+  /** Keys with their values. */
   entries(): IterableIterator<[string, unknown]>
   readonly size: number
+  /** The same as `entries()`, for `for … of`. */
   [Symbol.iterator](): IterableIterator<[string, unknown]>
 }
 

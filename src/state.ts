@@ -47,6 +47,7 @@ export interface StateNamespace<State extends object = Record<string, unknown>>
    * @example ctx.state.update('count', (count) => count + 1)
    */
   update<Key extends keyof State & string>(key: Key, recipe: Recipe<State[Key]>): void
+  /** The same for any key, where none are declared. */
   update<Value>(key: string extends keyof State ? string : never, recipe: Recipe<Value>): void
 }
 

@@ -45,6 +45,7 @@ export interface Store {
    */
   compact(runId: string, owner: Owner, base: Base, dropTo: number): Promise<'compacted' | 'conflict'>
 
+  /** What is known of a run without its records; `undefined` if there is none. */
   info(runId: string): Promise<RunInfo | undefined>
 
   /** Runs, the last created first. The pages that cursors lead through show every run once, though runs come and go. */
@@ -80,6 +81,7 @@ export interface Store {
    */
   watch(listener: (runId: string) => void): { unsubscribe(): void }
 
+  /** Gives up what the store itself has opened. Closing twice does nothing. */
   close(): Promise<void>
 }
 
@@ -91,6 +93,7 @@ export interface Owner {
   readonly leaseMs: number
 }
 
+/** A run to be created. */
 export interface NewRun {
   readonly runId: string
   readonly workflow: string
@@ -122,6 +125,7 @@ export interface Base {
   readonly bytes: Uint8Array | null
 }
 
+/** What is appended to one run. */
 export interface Append {
   readonly runId: string
   readonly owner: Owner
@@ -134,6 +138,7 @@ export interface Append {
   readonly taken: readonly string[]
 }
 
+/** A run as `list` tells of it: where it stands, without its records. */
 export interface RunInfo {
   readonly runId: string
   readonly workflow: string
@@ -151,6 +156,7 @@ export interface RunInfo {
   readonly epoch: number
 }
 
+/** A run as it has to be read to go on. */
 export interface StoredRun {
   readonly info: RunInfo
   readonly base: Base | undefined
@@ -158,6 +164,7 @@ export interface StoredRun {
   readonly records: readonly StoredRecord[]
 }
 
+/** Which runs are listed, and where the page begins. All that is said has to hold. */
 export interface RunFilter {
   readonly workflow?: string
   /** One status, or several. */
@@ -172,12 +179,14 @@ export interface RunFilter {
   readonly cursor?: string
 }
 
+/** Some of the runs that were asked for. */
 export interface RunPage {
   readonly runs: readonly RunInfo[]
   /** Where the next page begins; `undefined` after the last one. */
   readonly cursor: string | undefined
 }
 
+/** What an owner asks for. */
 export interface Claim {
   readonly owner: string
   readonly leaseMs: number

@@ -18,6 +18,8 @@ import type { Base, StoredRecord } from './store.ts'
 
 /** What is stored of a run, from where it is read. */
 export interface Reading {
+  /** Whose it is, for errors. */
+  readonly info?: { readonly runId: string }
   /** `undefined` where the records begin with the run itself. */
   readonly base: Base | undefined
   readonly records: readonly StoredRecord[]
@@ -44,7 +46,7 @@ export type ChangeFact = (fact: AnyEventObject, record: StoredRecord, actor: Any
  */
 export function readStoredRun(compiled: Compiled, reading: Reading, change?: ChangeFact): ReadRun {
   const from = newestBase(reading)
-  const { at, routes, idle, ...snapshot } = parse(from.body)
+  const { at, routes, idle, ...snapshot } = parse(from.body, reading)
   const plan = readPlan({ routes, idle })
   const { definition, blueprint } = compiled
   const isMigrated =
@@ -76,11 +78,11 @@ export function readStoredRun(compiled: Compiled, reading: Reading, change?: Cha
 type Body = WorkflowSnapshot & { readonly at?: number } & { readonly [Key in keyof Plan]?: unknown }
 
 /** Where the fold begins: at what was kept as a base, or at a record that is one. */
-function newestBase({ base, records }: Reading): Base & { readonly at?: number } {
+function newestBase({ base, records, info }: Reading): Base & { readonly at?: number } {
   const record = records.findLast((each) => isBase(each))
   if (base !== undefined && base.seq >= (record?.seq ?? 0)) return base
   if (record !== undefined) return record
-  throw new SnapshotError('The records of the run do not begin with its start, and there is no base.')
+  throw new SnapshotError(`The records of ${named(info)} do not begin with its start, and there is no base. ${repair}`)
 }
 
 /** The run in the workflow as it is now, as if it came from a snapshot. What has ended stays as it was. */
@@ -182,10 +184,16 @@ function checkStep({ fact, run }: InnerFact, workflow: string, where: string): v
   )
 }
 
-function parse(body: string): Body {
+function parse(body: string, { info }: Reading): Body {
   try {
     return JSON.parse(body)
   } catch (cause) {
-    throw new SnapshotError('The base of the run is damaged: it is no JSON text.', '', { cause })
+    throw new SnapshotError(`The base of ${named(info)} is damaged: it is no JSON text. ${repair}`, '', { cause })
   }
+}
+
+const repair = 'Restore the store from a backup, or delete the run.'
+
+function named(info: Reading['info']): string {
+  return info === undefined ? 'the run' : `run "${info.runId}"`
 }

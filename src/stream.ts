@@ -7,6 +7,7 @@ export interface StreamGap {
   readonly missed: number
 }
 
+/** Where a reader begins. */
 export interface StreamOptions {
   /**
    * Where reading begins: at the first event that the run ever wrote, at the n-th (0 is the first), or with what is

@@ -27,6 +27,7 @@ export type SubInput<Children> =
     ? Input
     : { [Branch in keyof Children]: SubInput<Children[Branch]> }
 
+/** What the workflow inside gets, what becomes of its result, and how it is tried again. */
 export interface SubWorkflowOptions<
   Children,
   Accepts extends AnyEventType,

@@ -15,6 +15,7 @@ import { toStartEvent } from './start-event.ts'
 import type { Accepted, Fits, Returnable, StepReturn } from './step.ts'
 import type { Checked, ExternalWire, Problems, ResultOf, WiresOf } from './wire.ts'
 
+/** What holds for one run of a workflow. */
 export interface RunOptions {
   /** The run's id: any text that is unique. @default a random UUID */
   readonly runId?: string
@@ -93,6 +94,7 @@ export class Workflow<Input, Start, Result, State extends object, Wires> {
     compiledOf = (workflow) => workflow.#compile()
   }
 
+  /** The name that the workflow was given: what its snapshots and records are found by. */
   get name(): string {
     return this.#definition.name
   }

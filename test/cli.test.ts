@@ -414,7 +414,7 @@ describe('the store', () => {
       [notes, 1, 'The file is no SQLite database'],
       [empty, 1, 'is a database without runs'],
       [theirs, 1, 'is a database without runs'],
-      [file, 1, 'The database has tables of version 99'],
+      [file, 1, `${file} has tables of version 99`],
       ['mongodb://localhost', 2, '--store knows no mongodb: URLs'],
       ['postgres://me:secret@127.0.0.1:1/app', 1, 'postgres://me@127.0.0.1:1/app: PostgreSQL cannot be reached'],
     ]

@@ -25,7 +25,7 @@ export interface CodeBlock {
  * If it has comments `// prints …`, their texts are the lines that it prints, all of them.
  * The default export of a `tsx` block is rendered in a page, where comments `// click …` (the name of a button) and
  * `// shows …` (a text that is there in the end) are done in their order.
- * Relative links lead to files that exist, and `npm run` commands to scripts.
+ * Links inside the repository lead to files that exist, and to headings there; `npm run` commands to scripts.
  *
  * @param documents paths from the root of the repository.
  */
@@ -45,7 +45,7 @@ export function testDocuments(documents: readonly string[]): void {
     }
   })
 
-  test('every code block type-checks', { timeout: 60_000 }, () => {
+  test('every code block type-checks', { timeout: 180_000 }, () => {
     expect(findTypeErrors([...pathOf.values()])).toEqual([])
   })
 
@@ -59,12 +59,20 @@ export function testDocuments(documents: readonly string[]): void {
     }
   })
 
-  test.each(files)('$document: every relative link leads to a file', ({ document, markdown }) => {
-    const links = [...withoutCode(markdown).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)/g)].map(
-      ([, to = '']) => to,
-    )
-    expect(links.filter((to) => !existsSync(resolve(root, dirname(document), to)))).toEqual([])
-  })
+  test.each(files)(
+    '$document: every link inside the repository leads to a file, and to a heading there',
+    ({ document, markdown }) => {
+      const links = [...withoutCode(markdown).matchAll(/\]\((?!https?:|mailto:)([^)\s]+)[^)]*\)/g)].map(
+        ([, to = '']) => to,
+      )
+      const leadsNowhere = (to: string): boolean => {
+        const [file = '', heading] = to.split('#')
+        const path = file === '' ? join(root, document) : resolve(root, dirname(document), file)
+        return !existsSync(path) || (heading !== undefined && !findAnchors(readFileSync(path, 'utf8')).has(heading))
+      }
+      expect(links.filter(leadsNowhere)).toEqual([])
+    },
+  )
 
   test.each(files)('$document: every npm command is a script', ({ markdown }) => {
     const { scripts }: { scripts: object } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -102,7 +110,25 @@ function toActs({ program }: CodeBlock): string {
 }
 
 function withoutCode(markdown: string): string {
-  return markdown.replace(/^ *(`{3,})[\s\S]*?^ *\1$/gm, '').replace(/`[^`\n]*`/g, '')
+  return withoutBlocks(markdown).replace(/`[^`\n]*`/g, '')
+}
+
+function withoutBlocks(markdown: string): string {
+  return markdown.replace(/^ *(`{3,})[\s\S]*?^ *\1$/gm, '')
+}
+
+/** What a link may have behind `#`, by the rules of GitHub: the headings, in small letters, without signs. */
+function findAnchors(markdown: string): Set<string> {
+  const headings = [...withoutBlocks(markdown).matchAll(/^#+ (.*)$/gm)].map(([, text = '']) => text)
+  return new Set(
+    headings.map((text) =>
+      text
+        .replace(/\]\([^)]*\)/g, '')
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}_ -]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  )
 }
 
 /** Inside the repository, where `blazen-xstate` means its source. */

@@ -7,6 +7,7 @@ import { type Inspector, linkTo } from './inspector.ts'
 import { type Redactor, redactNothing, redactSecrets } from './redact.ts'
 import { type View, watch } from './watch.ts'
 
+/** What is shown of values, and of flows. */
 export interface InspectOptions {
   /**
    * What stands for a field in what is shown. `false` shows everything.

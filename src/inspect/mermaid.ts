@@ -3,6 +3,7 @@ import type { HistoryRecord } from '../history.ts'
 import { type FlowSource, flowOf } from './flow-of.ts'
 import { computeTally, type StepTally, type Tally } from './tally.ts'
 
+/** What `toMermaid` draws beside the flow, and how. */
 export interface MermaidOptions {
   /** The records of a run, of `handler.history()` or `host.history(runId)`: how often, how long, and what failed is drawn too. */
   readonly history?: readonly HistoryRecord[]

@@ -4,6 +4,7 @@
  */
 export type Message = ActorMessage | EventMessage | SnapshotMessage
 
+/** There is a new actor: a run, a step, or the chart of a flow. */
 export interface ActorMessage {
   readonly type: '@xstate.actor'
   readonly sessionId: string
@@ -15,6 +16,7 @@ export interface ActorMessage {
   readonly snapshot: ShownSnapshot
 }
 
+/** An actor was sent an event. */
 export interface EventMessage {
   readonly type: '@xstate.event'
   readonly sessionId: string
@@ -24,6 +26,7 @@ export interface EventMessage {
   readonly event: ShownEvent
 }
 
+/** Where an actor stands after an event. */
 export interface SnapshotMessage {
   readonly type: '@xstate.snapshot'
   readonly sessionId: string
@@ -32,11 +35,13 @@ export interface SnapshotMessage {
   readonly snapshot: ShownSnapshot
 }
 
+/** An event, shortened and without secrets. */
 export interface ShownEvent {
   readonly type: string
   readonly [field: string]: unknown
 }
 
+/** What is shown of where an actor stands. */
 export interface ShownSnapshot {
   readonly status: string
   readonly value?: unknown

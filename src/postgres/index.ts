@@ -1,9 +1,15 @@
+/**
+ * Runs in a PostgreSQL database, shared by any number of processes.
+ *
+ * @module blazen-xstate/postgres
+ */
 import type { Store } from '../store.ts'
 import { openPool, type PostgresPool } from './pool.ts'
 import { PostgresStore } from './postgres-store.ts'
 
 export type { PostgresClient, PostgresPool, PostgresQuery, PostgresResult } from './pool.ts'
 
+/** Options of `postgresStore`. */
 export interface PostgresOptions {
   /** The schema that holds the tables, made if there is none. Runs of two schemas know nothing of each other. @default 'blazen' */
   readonly schema?: string

@@ -1,3 +1,8 @@
+/**
+ * A hook for each thing that a component wants of a run.
+ *
+ * @module blazen-xstate/react
+ */
 export type { RunView } from './run-view.ts'
 export { usePendingInputs } from './use-pending-inputs.ts'
 export { useRun } from './use-run.ts'

@@ -4,6 +4,7 @@ import type { AnyEvent, AnyEventType, EventOf } from '../event.ts'
 import type { WorkflowHandler } from '../handler.ts'
 import { StreamFeed } from './stream-feed.ts'
 
+/** Which events are kept, how many, and from where on. */
 export interface RunStreamOptions<Type extends AnyEventType = AnyEventType> {
   /** The types of events to keep, one or several; all of them when left out. */
   readonly only?: Type | readonly Type[]

@@ -6,15 +6,21 @@ export type SqliteValue = string | number | bigint | null | Uint8Array
 
 /** An open database: that of `better-sqlite3`, and the `DatabaseSync` of `node:sqlite`, are such. */
 export interface SqliteHandle {
+  /** Runs statements that give nothing. */
   exec(sql: string): unknown
+  /** Prepares one statement. */
   prepare(sql: string): SqliteStatement
+  /** Closes the database. */
   close(): unknown
 }
 
 /** A prepared statement. What is bound to it are {@link SqliteValue}s. */
 export interface SqliteStatement {
+  /** Runs it for its effect. */
   run(...values: unknown[]): unknown
+  /** The first row. */
   get(...values: unknown[]): unknown
+  /** All rows. */
   all(...values: unknown[]): unknown[]
 }
 

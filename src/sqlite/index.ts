@@ -1,11 +1,17 @@
+/**
+ * Runs in a SQLite file.
+ *
+ * @module blazen-xstate/sqlite
+ */
 import type { Store } from '../store.ts'
 import { openDatabase, type SqliteHandle } from './handle.ts'
 import { configure, migrate, type Synchronous } from './schema.ts'
-import { toStoreError } from './sqlite-error.ts'
+import { fileOf, toStoreError } from './sqlite-error.ts'
 import { SqliteStore } from './sqlite-store.ts'
 
 export type { SqliteHandle, SqliteStatement, SqliteValue } from './handle.ts'
 
+/** Options of `sqliteStore`. */
 export interface SqliteOptions {
   /**
    * What a commit survives. `normal`: the death of the process, at any moment; after a power cut the last commits may
@@ -26,7 +32,7 @@ export interface SqliteOptions {
  * is closed. Its tables begin with `blazen_`, and the handle's other tables are left alone; do not keep a transaction open
  * on the handle while the store is used.
  *
- * @throws {@link StoreError} if the database cannot be opened, is none, or has tables of a newer version.
+ * @throws `StoreError` if the database cannot be opened, is none, or has tables of a newer version.
  *
  * @example
  * const store = sqliteStore('runs.db')
@@ -37,13 +43,14 @@ export function sqliteStore(
 ): Store {
   const isOurs = typeof pathOrHandle === 'string'
   const handle = isOurs ? open(pathOrHandle) : pathOrHandle
+  const file = isOurs ? pathOrHandle : fileOf(handle)
   try {
     configure(handle, synchronous, busyTimeoutMs)
-    migrate(handle)
-    return new SqliteStore(handle, () => isOurs && handle.close())
+    migrate(handle, file)
+    return new SqliteStore(handle, file, () => isOurs && handle.close())
   } catch (error) {
     if (isOurs) handle.close()
-    throw toStoreError(error)
+    throw toStoreError(error, { file, doing: 'opening it' })
   }
 }
 
@@ -51,6 +58,6 @@ function open(path: string): SqliteHandle {
   try {
     return openDatabase(path)
   } catch (error) {
-    throw toStoreError(error)
+    throw toStoreError(error, { file: path })
   }
 }

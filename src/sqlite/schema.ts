@@ -93,11 +93,11 @@ const migrations = [
 ]
 
 /** Makes the tables, or brings those of an older version up to date; writes nothing where they are. */
-export function migrate(handle: SqliteHandle): void {
-  if (readVersion(handle) === migrations.length) return
+export function migrate(handle: SqliteHandle, file: string | undefined): void {
+  if (readVersion(handle, file) === migrations.length) return
   handle.exec('BEGIN IMMEDIATE')
   try {
-    const version = readVersion(handle)
+    const version = readVersion(handle, file)
     if (version === 0) handle.exec('CREATE TABLE IF NOT EXISTS blazen_schema (version INTEGER NOT NULL)')
     for (const migration of migrations.slice(version)) handle.exec(migration)
     handle.exec(`DELETE FROM blazen_schema; INSERT INTO blazen_schema (version) VALUES (${migrations.length})`)
@@ -115,14 +115,14 @@ export function rollBack(handle: SqliteHandle): void {
   } catch {}
 }
 
-function readVersion(handle: SqliteHandle): number {
+function readVersion(handle: SqliteHandle, file: string = 'The database'): number {
   const table = handle.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'blazen_schema'").get()
   const row = table === undefined ? undefined : handle.prepare('SELECT version FROM blazen_schema').get()
   const version = Number((row as { version: number } | undefined)?.version ?? 0)
   if (version <= migrations.length) return version
   throw new StoreError(
     'store_newer',
-    `The database has tables of version ${version}, and this blazen-xstate knows versions up to ${migrations.length}: update the package.`,
+    `${file} has tables of version ${version}, and this blazen-xstate knows versions up to ${migrations.length}: update the package.`,
     true,
   )
 }

@@ -6,7 +6,7 @@ const meanings: Readonly<Record<number, readonly [code: StoreErrorCode, message:
   5: ['store_busy', 'Another process holds the database locked', false],
   6: ['store_busy', 'Another connection holds a table locked', false],
   8: ['store_read_only', 'The database can be read only: check the permissions of its file and folder', true],
-  11: ['store_corrupt', 'The database is damaged: restore it from a backup', true],
+  11: ['store_corrupt', 'The database is damaged', true],
   13: ['store_full', 'The disk, or the size that the database may have, is full', true],
   14: [
     'store_unavailable',
@@ -36,12 +36,34 @@ const namedCodes: Readonly<Record<string, number>> = {
   SQLITE_NOTADB: 26,
 }
 
+/** Where something failed. */
+export interface FailurePlace {
+  /** The file of the database, where it is known. */
+  readonly file?: string | undefined
+  /** What was being done, as in `reading run "a"`. */
+  readonly doing?: string | undefined
+}
+
 /** What a driver threw, as a {@link StoreError} if it speaks of the database, or else as it is. */
-export function toStoreError(thrown: unknown): unknown {
+export function toStoreError(thrown: unknown, { file, doing }: FailurePlace = {}): unknown {
   const code = resultCodeOf(thrown)
   if (code === undefined || !(thrown instanceof Error)) return thrown
   const [name, message, permanent] = meanings[code] ?? ['store_failed', 'SQLite failed', hopeless.has(code)]
-  return new StoreError(name, `${message} (${thrown.message}).`, permanent, { cause: thrown })
+  const where = `${file === undefined ? '' : `${file}: `}${message}${doing === undefined ? '' : `, found when ${doing}`}`
+  const repair = code === 11 ? ` ${repairOf(file)}` : ''
+  return new StoreError(name, `${where} (${thrown.message}).${repair}`, permanent, { cause: thrown })
+}
+
+/** Runs that lie elsewhere in the file can still be read. */
+function repairOf(file: string = 'runs.db'): string {
+  return `End its processes, and restore it from a backup; or save what can be read with the sqlite3 program: sqlite3 "${file}" .recover | sqlite3 "${file}.mended".`
+}
+
+/** The file of a database that somebody else has opened: `better-sqlite3` calls it `name`, `node:sqlite` `location()`. */
+export function fileOf(handle: object): string | undefined {
+  if ('name' in handle && typeof handle.name === 'string') return handle.name
+  const file = 'location' in handle && typeof handle.location === 'function' ? handle.location() : undefined
+  return typeof file === 'string' ? file : undefined
 }
 
 /** The primary result code, as `better-sqlite3` (a name in `code`) or `node:sqlite` (a number in `errcode`) give it. */

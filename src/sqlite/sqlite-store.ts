@@ -37,6 +37,9 @@ const maxSeq = 2 ** 32 - 1
 /** Records of more runs than these in one commit lie together, and not each with its run. */
 const fewRuns = 3
 
+/** What is being done, for an error; a function where saying it costs. */
+type Doing = string | (() => string)
+
 /** What `create` gives. */
 interface Creation {
   readonly created: boolean
@@ -55,12 +58,15 @@ export class SqliteStore implements Store {
   readonly #handle: SqliteHandle
   readonly #statements: Statements
   readonly #watch: LetterWatch
+  /** The file of the database, for errors. */
+  readonly #file: string | undefined
   readonly #onClose: () => void
   #creating: Creates | undefined
   #isClosed = false
 
-  constructor(handle: SqliteHandle, onClose: () => void) {
+  constructor(handle: SqliteHandle, file: string | undefined, onClose: () => void) {
     this.#handle = handle
+    this.#file = file
     this.#statements = prepareStatements(handle)
     this.#watch = new LetterWatch(this.#statements)
     this.#onClose = onClose
@@ -78,14 +84,15 @@ export class SqliteStore implements Store {
   async append(appends: readonly Append[]): Promise<('appended' | 'conflict')[]> {
     checkAppends(appends)
     const [first] = appends
+    const doing = () => `writing ${naming(appends.map(({ runId }) => runId))}`
     // A statement is a transaction by itself.
-    if (appends.length === 1 && first !== undefined && this.#guard(() => this.#appendNext(first, false)))
+    if (appends.length === 1 && first !== undefined && this.#guard(doing, () => this.#appendNext(first, false)))
       return ['appended']
-    return this.#write(() => appends.map((append) => this.#append(append, appends.length > fewRuns)))
+    return this.#write(doing, () => appends.map((append) => this.#append(append, appends.length > fewRuns)))
   }
 
   async load(runId: string): Promise<StoredRun | undefined> {
-    return this.#read(() => {
+    return this.#read(`reading ${naming([runId])}`, () => {
       const row = this.#find(runId)
       if (!row) return undefined
       const base = rowOf<Base>(this.#statements.base, row.id)
@@ -95,7 +102,7 @@ export class SqliteStore implements Store {
   }
 
   async records(runId: string, { from = 1, limit }: { from?: number; limit?: number } = {}): Promise<StoredRecord[]> {
-    return this.#read(() => {
+    return this.#read(`reading records of ${naming([runId])}`, () => {
       const row = this.#find(runId)
       return row ? this.#select(row.id, Math.max(1, from), maxSeq, limit) : []
     })
@@ -103,7 +110,7 @@ export class SqliteStore implements Store {
 
   async compact(runId: string, owner: Owner, base: Base, dropTo: number): Promise<'compacted' | 'conflict'> {
     checkDropTo(runId, base.seq, dropTo)
-    return this.#write(() => {
+    return this.#write(`compacting ${naming([runId])}`, () => {
       const { ownedRun, putBase, keepLast } = this.#statements
       const run = rowOf<OwnedRow>(ownedRun, toDatabaseText(runId), toDatabaseText(owner.id), owner.epoch)
       if (!run || base.seq > run.seq) return 'conflict'
@@ -115,7 +122,7 @@ export class SqliteStore implements Store {
   }
 
   async info(runId: string): Promise<RunInfo | undefined> {
-    return this.#guard(() => {
+    return this.#guard(`looking at ${naming([runId])}`, () => {
       const row = this.#find(runId)
       return row && toRunInfo(row)
     })
@@ -124,7 +131,7 @@ export class SqliteStore implements Store {
   async list(filter: RunFilter = {}): Promise<RunPage> {
     const size = pageSizeOf(filter)
     const { sql, values } = toListing(filter)
-    return this.#guard(() => {
+    return this.#guard('listing runs', () => {
       const rows = rowsOf<RunRow>(this.#handle.prepare(sql), ...values, size + 1)
       const page = rows.slice(0, size)
       return { runs: page.map(toRunInfo), cursor: rows.length > size ? String(page.at(-1)?.id) : undefined }
@@ -132,7 +139,7 @@ export class SqliteStore implements Store {
   }
 
   async delete(runId: string): Promise<boolean> {
-    return this.#write(() => {
+    return this.#write(`deleting ${naming([runId])}`, () => {
       const { deleteRun, deleteBase, deleteLetters } = this.#statements
       const row = rowOf<{ id: number }>(deleteRun, toDatabaseText(runId))
       if (!row) return false
@@ -145,8 +152,8 @@ export class SqliteStore implements Store {
 
   async claim(claim: Claim): Promise<RunInfo[]> {
     // Looking needs no lock, and mostly there is nothing to be had.
-    if (this.#guard(() => this.#findFree(claim)).length === 0) return []
-    return this.#write(() => {
+    if (this.#guard('claiming runs', () => this.#findFree(claim)).length === 0) return []
+    return this.#write('claiming runs', () => {
       const leaseUntil = Date.now() + claim.leaseMs
       const { claimRun, runOfId } = this.#statements
       return this.#findFree(claim).map(({ id }) => {
@@ -158,7 +165,7 @@ export class SqliteStore implements Store {
 
   async renew(owner: string, runIds: readonly string[], leaseMs: number): Promise<string[]> {
     if (runIds.length === 0) return []
-    return this.#write(() => {
+    return this.#write('renewing leases', () => {
       const leaseUntil = Date.now() + leaseMs
       const ownerId = toDatabaseText(owner)
       return runIds.filter((runId) => !rowOf(this.#statements.renewRun, leaseUntil, toDatabaseText(runId), ownerId))
@@ -167,13 +174,13 @@ export class SqliteStore implements Store {
 
   async release(owner: string, runIds: readonly string[]): Promise<void> {
     if (runIds.length === 0) return
-    this.#write(() => {
+    this.#write('giving runs up', () => {
       for (const runId of runIds) this.#statements.releaseRun.run(toDatabaseText(runId), toDatabaseText(owner))
     })
   }
 
   async post(runId: string, letter: Letter): Promise<boolean> {
-    const isPosted = this.#write(() => {
+    const isPosted = this.#write(`posting a letter to ${naming([runId])}`, () => {
       const row = this.#find(runId)
       if (!row) return false
       this.#statements.postLetter.run(row.id, toDatabaseText(letter.id), letter.at, letter.body, letter.bytes)
@@ -184,14 +191,14 @@ export class SqliteStore implements Store {
   }
 
   async inbox(runId: string): Promise<Letter[]> {
-    return this.#read(() => {
+    return this.#read(`reading the inbox of ${naming([runId])}`, () => {
       const row = this.#find(runId)
       return row ? rowsOf<Letter>(this.#statements.letters, row.id).map(toLetter) : []
     })
   }
 
   watch(listener: (runId: string) => void): { unsubscribe(): void } {
-    return this.#guard(() => this.#watch.add(listener))
+    return this.#guard('looking for letters', () => this.#watch.add(listener))
   }
 
   async close(): Promise<void> {
@@ -205,9 +212,10 @@ export class SqliteStore implements Store {
     const runs: Creates['runs'] = []
     const settled = Promise.resolve().then(() => {
       this.#creating = undefined
+      const doing = `creating ${naming(runs.map(({ run }) => run.runId))}`
       const create = () => runs.map(({ run, owner }) => this.#create(run, owner, runs.length > fewRuns))
       try {
-        return this.#write(create).map((creation) => () => creation)
+        return this.#write(doing, create).map((creation) => () => creation)
       } catch (error) {
         const isAway = error instanceof StoreError && !error.permanent
         if (isAway || runs.length === 1) throw error
@@ -215,7 +223,7 @@ export class SqliteStore implements Store {
         return runs.map(
           ({ run, owner }) =>
             () =>
-              this.#write(() => this.#create(run, owner, false)),
+              this.#write(`creating ${naming([run.runId])}`, () => this.#create(run, owner, false)),
         )
       }
     })
@@ -327,18 +335,18 @@ export class SqliteStore implements Store {
     return rowsOf<StoredRecord>(this.#statements.records, ...span, ...span, limit).map(toRecord)
   }
 
-  /** One transaction, all of it or nothing. */
-  #write<Result>(work: () => Result): Result {
-    return this.#transact(this.#statements.begin, work)
+  /** One transaction, all of it or nothing; `doing` says in an error what it is. */
+  #write<Result>(doing: Doing, work: () => Result): Result {
+    return this.#transact(this.#statements.begin, doing, work)
   }
 
   /** Several queries on the same state of the database. */
-  #read<Result>(work: () => Result): Result {
-    return this.#transact(this.#statements.beginReading, work)
+  #read<Result>(doing: Doing, work: () => Result): Result {
+    return this.#transact(this.#statements.beginReading, doing, work)
   }
 
-  #transact<Result>(begin: Statements['begin'], work: () => Result): Result {
-    return this.#guard(() => {
+  #transact<Result>(begin: Statements['begin'], doing: Doing, work: () => Result): Result {
+    return this.#guard(doing, () => {
       begin.run()
       try {
         const result = work()
@@ -351,14 +359,20 @@ export class SqliteStore implements Store {
     })
   }
 
-  #guard<Result>(work: () => Result): Result {
+  #guard<Result>(doing: Doing, work: () => Result): Result {
     if (this.#isClosed) throw closedError()
     try {
       return work()
     } catch (error) {
-      throw toStoreError(error)
+      throw toStoreError(error, { file: this.#file, doing: typeof doing === 'string' ? doing : doing() })
     }
   }
+}
+
+/** A few runs in words. */
+function naming(runIds: readonly string[]): string {
+  const some = runIds.slice(0, 3).map((runId) => JSON.stringify(runId))
+  return `${runIds.length === 1 ? 'run' : 'runs'} ${some.join(', ')}${runIds.length > 3 ? ' and others' : ''}`
 }
 
 function toListing(filter: RunFilter): { sql: string; values: SqliteValue[] } {

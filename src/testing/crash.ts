@@ -12,6 +12,7 @@ import { type VirtualTime, virtualTime } from './virtual-time.ts'
 /** What a function gets of the machine's time before time passes over it; a dead process's wait for as long in vain. */
 const patienceMs = 100
 
+/** How the run is started, answered and judged. */
 export interface CrashOptions {
   readonly input?: unknown
   /** The answers to input requests, by request id, or a function that gives them. */
@@ -29,6 +30,7 @@ export interface CrashOptions {
   readonly timeoutMs?: number
 }
 
+/** What was found the same, wherever the run was cut. */
 export interface CrashReport {
   /** How many records an undisturbed run has. */
   readonly records: number

@@ -8,9 +8,11 @@ import { Bench, type StoreTest } from './store-case.ts'
 /** One thing that a store must do: `run` rejects, with what was expected and what came, if it does not. */
 export interface StoreConformanceCase {
   readonly name: string
+  /** Rejects if the store does not keep to it. */
   readonly run: () => Promise<void>
 }
 
+/** What the cases may do beside creating stores. */
 export interface StoreConformanceOptions {
   /** Opens the database of `store` once more, as another process would. Left out, the cases that need it are too. */
   readonly reopen?: (store: Store) => Promise<Store> | Store

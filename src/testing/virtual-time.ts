@@ -6,6 +6,7 @@ import { realNow, realPause } from './real-time.ts'
 import { Rest } from './rest.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
+/** When the virtual time begins, and how long steps may really work. */
 export interface VirtualTimeOptions {
   /** What the clock shows at first: a date, or milliseconds since the epoch. @default now */
   readonly start?: Date | number

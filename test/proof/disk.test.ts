@@ -1,4 +1,5 @@
-import { mkdtempSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -13,7 +14,7 @@ import {
   workflow,
 } from 'blazen-xstate'
 import { sqliteStore } from 'blazen-xstate/sqlite'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { rejection } from '../waiting.ts'
 
 const Grow = defineEvent<{ n: number }>('Grow')
@@ -117,4 +118,89 @@ test('a damaged record is named with its run, the other runs go on, and mended i
   write.run(body)
   await next.respondToInput('damaged', 'q', 'mended')
   expect(await (await next.get('damaged'))?.result()).toBe('mended')
+}, 60_000)
+
+test('a damaged file is named with the run that cannot be read, and a host on it goes on', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'blazen-disk-')), 'runs.db')
+  const first = createHost({ store: sqliteStore(path), workflows: [grows], graceMs: 100 })
+  const handler = await first.run(grows, {}, { runId: 'damaged' })
+  await waits(first, 'damaged')
+  for (let n = 0; n < 20; n++) await handler.sendEvent(Grow({ n }))
+  await waits(first, 'damaged')
+  await first.close()
+  const handle = new Database(path)
+  handle.pragma('wal_checkpoint(TRUNCATE)')
+  handle.close()
+  const bytes = readFileSync(path)
+  bytes.fill(0xee, bytes.length - 1_900_000, bytes.length - 20_000)
+  writeFileSync(path, bytes)
+  const errors: unknown[] = []
+  const store = sqliteStore(path)
+  const next = createHost({ store, workflows: [grows], pollMs: 20, onStoreError: (error) => errors.push(error) })
+  await expect.poll(() => errors.length, { timeout: 20_000 }).toBeGreaterThan(0)
+  expect(errors[0]).toMatchObject({ code: 'store_corrupt', permanent: true })
+  expect(String(errors[0])).toContain(`${path}: The database is damaged, found when reading run "damaged"`)
+  await next.close()
+  await store.close()
+}, 60_000)
+
+test('tables of a newer version are refused before a host is made of them, and are left as they are', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'blazen-disk-')), 'runs.db')
+  const store = sqliteStore(path)
+  const host = createHost({ store, workflows: [grows], graceMs: 100 })
+  await host.run(grows, {}, { runId: 'newer' })
+  await waits(host, 'newer')
+  await host.close()
+  await store.close()
+  const handle = new Database(path)
+  handle.exec('UPDATE blazen_schema SET version = 99')
+  expect(() => createHost({ store: sqliteStore(path), workflows: [grows] })).toThrow(
+    expect.objectContaining({ code: 'store_newer', permanent: true }),
+  )
+  handle.exec('UPDATE blazen_schema SET version = 1')
+  handle.close()
+  const again = sqliteStore(path)
+  await using next = createHost({ store: again, workflows: [grows], pollMs: 20 })
+  await next.respondToInput('newer', 'q', 'yes')
+  expect(await (await next.get('newer'))?.result()).toBe('yes')
+}, 60_000)
+
+/** A file system of 2 MB, or why there is none. */
+function mountTiny(): { folder: string } | { refusal: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'blazen-tiny-'))
+  const { status, stderr, error } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder])
+  if (status !== 0) return { refusal: String(error ?? stderr).trim() || 'mount failed' }
+  onTestFinished(() => void spawnSync('umount', ['-l', folder]))
+  return { folder }
+}
+
+test('on a disk that is really full a run ends with a clear error, and goes on when there is room', async ({
+  skip,
+}) => {
+  const tiny = mountTiny()
+  if ('refusal' in tiny) return skip(`No file system can be mounted here: ${tiny.refusal}`)
+  const store = sqliteStore(join(tiny.folder, 'runs.db'))
+  const errors: unknown[] = []
+  const host = createHost({
+    ...{ store, workflows: [grows], leaseMs: 300, pollMs: 20, graceMs: 100 },
+    onStoreError: (error) => errors.push(error),
+  })
+  const handler = await host.run(grows, {}, { runId: 'tiny' })
+  await waits(host, 'tiny')
+  const filler = join(tiny.folder, 'filler')
+  for (let size = 1 << 20; size >= 1 << 12; size /= 2) {
+    try {
+      for (;;) appendFileSync(filler, new Uint8Array(size))
+    } catch {}
+  }
+  const sending = handler.sendEvent(Grow({ n: 1 })).catch((error: unknown) => error)
+  expect(await rejection(handler.result())).toMatchObject({ code: 'store_full', permanent: true })
+  await sending
+  expect(errors.length).toBeGreaterThan(0)
+  rmSync(filler)
+  await waits(host, 'tiny')
+  await host.respondToInput('tiny', 'q', 'yes')
+  expect(await (await host.get('tiny'))?.result()).toBe('yes')
+  await host.close()
+  await store.close()
 }, 60_000)

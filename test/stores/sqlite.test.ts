@@ -134,6 +134,7 @@ test('a file that is no database is refused', () => {
   const path = newPath()
   writeFileSync(path, 'not a database at all, '.repeat(1000))
   expect(() => sqliteStore(path)).toThrow(expect.objectContaining({ code: 'store_corrupt', permanent: true }))
+  expect(() => sqliteStore(path)).toThrow(path)
 })
 
 test('a damaged page is named as such, and runs elsewhere in the file are unharmed', async () => {
@@ -146,7 +147,10 @@ test('a damaged page is named as such, and runs elsewhere in the file are unharm
   bytes.fill(0xee, bytes.length - 400_000, bytes.length - 40_000)
   writeFileSync(path, bytes)
   const again = open(path)
-  await expect(again.load('damaged')).rejects.toMatchObject({ code: 'store_corrupt', permanent: true })
+  const error = await again.load('damaged').catch((thrown: unknown) => thrown)
+  expect(error).toMatchObject({ code: 'store_corrupt', permanent: true })
+  expect(String(error)).toContain(`${path}: The database is damaged, found when reading run "damaged"`)
+  expect(String(error)).toContain(`sqlite3 "${path}" .recover`)
   expect((await again.load('whole'))?.records).toHaveLength(1)
 })
 
@@ -158,6 +162,7 @@ test('tables of a newer version are refused, both versions named', async () => {
   handle.close()
   expect(() => sqliteStore(path)).toThrow(expect.objectContaining({ code: 'store_newer', permanent: true }))
   expect(() => sqliteStore(path)).toThrow(/version 99.*up to 1/)
+  expect(() => sqliteStore(path)).toThrow(path)
 })
 
 test('a database that another process keeps locked says so, and may be tried again', async () => {
