@@ -85,7 +85,7 @@ export class Activity {
     for (const attempt of this.running) {
       if (attempt.dozing || (inFlight !== 'abort' && !attempt.waiting)) continue
       back.push(attempt.execution)
-      this.#leave(attempt)
+      this.#giveUpPlace(attempt)
       attempt.discard()
       attempt.abort(new DOMException('The run is paused; this step runs again when it resumes.', 'AbortError'))
     }
@@ -159,7 +159,7 @@ export class Activity {
     if (this.run.halted) return
     if (this.run.journal?.isSure === false) {
       attempt.waiting = true
-      this.#leave(attempt)
+      this.#giveUpPlace(attempt)
       this.#putBack([attempt.execution])
       return
     }
@@ -308,11 +308,19 @@ export class Activity {
     this.#report(fail(failure))
   }
 
-  /** The attempt gives up its place; its function may still run, and counts for nothing. */
+  /** The attempt is over, and with it the runs that it has begun. */
   #leave(attempt: Attempt, reason?: unknown): void {
+    this.#giveUpPlace(attempt)
+    if (attempt.execution.children !== undefined) this.#leaveChildren(attempt.execution, reason)
+  }
+
+  /**
+   * The attempt gives up its place; its function may still run, and counts for nothing. The runs that it has begun are
+   * there for when it runs again.
+   */
+  #giveUpPlace(attempt: Attempt): void {
     if (!attempt.waiting && !attempt.dozing) this.run.active--
     attempt.over = true
-    if (attempt.execution.children !== undefined) this.#leaveChildren(attempt.execution, reason)
     this.running.delete(attempt)
     if (attempt.collected !== undefined) this.run.collecting.delete(attempt.execution.id)
     if (attempt.timer !== undefined) clockOf(this.scope).clearTimeout(attempt.timer)

@@ -81,25 +81,26 @@ export function toLabel({ step, id, attempt }: Execution, name: string): string 
   return `${step}#${id}${again}${name === '' ? '' : `/${name}`}`
 }
 
+/** How errors name the run that a step calls `name`. */
+export function toPlace({ step }: Execution, name: string): string {
+  return name === '' ? step : `${step}::${name}`
+}
+
 /** Whether an execution does nothing but wait for runs that wait. */
 export function isAsleep({ children }: Execution): boolean {
-  return restOf(children, (child) => child.isWaiting)
-}
-
-/** Whether an execution does nothing but wait for runs that are paused. */
-export function isPaused({ children }: Execution): boolean {
-  return restOf(children, (child) => child.isPaused)
-}
-
-/** Whether there are children that rest, and all others have ended. */
-function restOf(children: ReadonlyMap<string, ChildRun> | undefined, rests: (child: ChildRun) => boolean): boolean {
   if (children === undefined) return false
-  let resting = 0
+  let waiting = 0
   for (const child of children.values()) {
-    if (rests(child)) resting++
+    if (child.isWaiting) waiting++
     else if (!child.hasEnded) return false
   }
-  return resting > 0
+  return waiting > 0
+}
+
+/** Whether all runs that an execution has begun are paused, or have ended. */
+export function isPaused({ children }: Execution): boolean {
+  for (const child of children?.values() ?? []) if (!child.isPaused && !child.hasEnded) return false
+  return true
 }
 
 /** One step at work on one event. It is also the very event that the step's actor receives: hence the `type`. */
@@ -114,7 +115,7 @@ export class Execution implements RoutedEvent {
   /** Another execution has collected the event of this one, which then must not be collected again. */
   spent = false
   /** The runs that it has begun, by name; `undefined` for none. */
-  children: ReadonlyMap<string, ChildRun> | undefined = undefined
+  children: Map<string, ChildRun> | undefined = undefined
 
   constructor(
     /** Counted from 1 in a run, over all steps. */

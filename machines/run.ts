@@ -190,10 +190,12 @@ function applyCollection(run: Run, execution: Execution, type: string, added: bo
 
 /** An execution has begun a run. */
 export function addChild(run: Run, execution: Execution, child: ChildRun, drop: readonly string[]): void {
-  if (execution.children === undefined) run.nesting++
-  const children = new Map(execution.children)
-  for (const name of drop) children.delete(name)
-  execution.children = children.set(child.name, child)
+  if (execution.children === undefined) {
+    execution.children = new Map()
+    run.nesting++
+  }
+  for (const name of drop) execution.children.delete(name)
+  execution.children.set(child.name, child)
 }
 
 /** Has something done with the runs inside: not by this event's own actions, in which nothing else may be sent. */
@@ -251,7 +253,7 @@ export function isIdle(run: Run): boolean {
 /** Nothing is at work, also not in the runs inside. */
 export function isAtRest(run: Run): boolean {
   if (run.active > 0 || run.journal?.isBusy) return false
-  for (const execution of run.open.values()) if (execution.children !== undefined && !isPaused(execution)) return false
+  if (run.nesting > 0) for (const execution of run.open.values()) if (!isPaused(execution)) return false
   return true
 }
 

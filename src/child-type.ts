@@ -11,8 +11,11 @@ import {
   type Run,
   relay,
   toLabel,
+  toPlace,
 } from '../machines/index.ts'
 import { ArrivedRun, type Compiled, type Inside, type Nested, RunInput } from './compile.ts'
+import { BlazenError, fromBelow } from './errors.ts'
+import type { AnyEvent } from './event.ts'
 import { LiveRun } from './live-run.ts'
 import { type Arrived, gatherObjects } from './snapshot-read.ts'
 import { toStartEvent } from './start-event.ts'
@@ -69,13 +72,14 @@ export class ChildType implements Nested {
   /**
    * Begins a run in an execution.
    *
-   * @throws EventValidationError for an input that does not fit.
+   * @throws EventValidationError for an input that does not fit; BlazenError (`attempt_over`).
    */
   begin(attempt: Attempt, { name, input, timeoutMs, drop = [] }: ChildStart): Child {
+    checkOpen(attempt)
     const { run, execution, scope } = attempt
     const inside = this.#inside(run, execution, name)
     const journal = run.journal === undefined ? undefined : new ChildJournal(run.journal, execution, name)
-    const start = toStartEvent(this.compiled.definition, input)
+    const start = this.#toStart(input, toPlace(execution, name))
     const id = `${run.id}/${inside.within.label}`
     const given = new RunInput(id, start, timeoutMs, this.#onInput(run), undefined, journal, inside)
     const actor = createActor(this.machine, { input: given as never, parent: scope.self }) as AnyActorRef
@@ -94,6 +98,14 @@ export class ChildType implements Nested {
     return child
   }
 
+  #toStart(input: unknown, where: string): AnyEvent {
+    try {
+      return toStartEvent(this.compiled.definition, input)
+    } catch (error) {
+      throw fromBelow(error, where)
+    }
+  }
+
   #inside(parent: Run, execution: Execution, name: string): Inside {
     const path = name === '' ? [execution.step] : [execution.step, name]
     return {
@@ -107,4 +119,14 @@ export class ChildType implements Nested {
     const { local } = parent
     return this.compiled.definition.options.onInput ?? (local as Pick<LiveRun, 'onInput'> | undefined)?.onInput
   }
+}
+
+/**
+ * What is over begins nothing more, and writes nothing: a condition may come to its end when its attempt has been
+ * aborted, and another one is under way.
+ *
+ * @throws BlazenError (`attempt_over`)
+ */
+export function checkOpen({ over, execution }: Attempt): void {
+  if (over) throw new BlazenError('attempt_over', `The attempt of "${execution.step}" was over before this.`)
 }

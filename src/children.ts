@@ -1,6 +1,6 @@
-import { type Attempt, Child } from '../machines/index.ts'
+import { type Attempt, Child, toPlace } from '../machines/index.ts'
 import type { ChildStart, ChildType } from './child-type.ts'
-import { fromBelow } from './errors.ts'
+import { BranchesFailedError, fromBelow } from './errors.ts'
 
 /** How a run inside another one has ended. */
 export type Ended =
@@ -51,12 +51,33 @@ export function untilEnded(
           // An actor that was stopped has left the process with the run around it.
           if (status === 'done') end({ child, result: output })
         },
-        error: (error) => end({ child, error: fromBelow(error, whereIs(attempt, child)) }),
+        error: (error) => end({ child, error: fromBelow(error, toPlace(attempt.execution, child.name)) }),
       })
     }
   })
 }
 
-function whereIs({ execution: { step } }: Attempt, { name }: Child): string {
-  return name === '' ? step : `${step}::${name}`
+/** @throws what the run has failed with. */
+export function resultOf(ended: Ended | undefined): unknown {
+  if (ended !== undefined && 'error' in ended) throw ended.error
+  return ended?.result
+}
+
+/** The results by name, in the order of the names. @throws what the first that failed has failed with. */
+export function allOf(names: Iterable<string>, ended: readonly Ended[]): object {
+  const results = new Map(ended.map((each) => [each.child.name, resultOf(each)]))
+  return Object.fromEntries(Array.from(names, (name) => [name, results.get(name)]))
+}
+
+/** The first success. @throws BranchesFailedError if there is none. */
+export function firstOf(
+  ended: readonly Ended[],
+  { execution }: Attempt,
+): { readonly branch: string; readonly result: unknown } {
+  const errors: unknown[] = []
+  for (const each of ended) {
+    if (!('error' in each)) return { branch: each.child.name, result: each.result }
+    errors.push(each.error)
+  }
+  throw fromBelow(new BranchesFailedError(errors), execution.step)
 }

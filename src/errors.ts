@@ -38,6 +38,18 @@ export class StageError extends BlazenError {
   }
 }
 
+/** Of workflows that were run at once for the first success, none has succeeded. */
+export class BranchesFailedError extends BlazenError {
+  override name = 'BranchesFailedError'
+
+  constructor(
+    /** What each branch has failed with, in the order in which they failed. */
+    readonly errors: readonly unknown[],
+  ) {
+    super('branches_failed', `All ${errors.length} branches have failed: ${errors.map(describeThrown).join('; ')}`)
+  }
+}
+
 /** Whether an error arose in a run inside the one that tells of it. */
 export function isFromBelow(error: unknown): error is BlazenError & { readonly runPath: readonly string[] } {
   return error instanceof BlazenError && error.runPath !== undefined

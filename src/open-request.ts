@@ -1,8 +1,8 @@
 import type { AnyEventObject } from 'xstate'
 import {
   type Answered,
+  childrenOf,
   type InputRequest,
-  nestedRuns,
   type RoutedEvent,
   type Run,
   responseType,
@@ -25,19 +25,23 @@ export interface OpenRequest {
 
 /** The questions that have no answer yet: of the run itself, then of those inside it. */
 export function openRequests(run: Run): OpenRequest[] {
-  const own = Array.from(run.requests.values(), (request) => ({ id: request.requestId, request, run, way: [] }))
-  if (run.nesting === 0) return own
-  const ways = new Map<Run, { readonly prefix: string; readonly way: readonly Hop[] }>([[run, { prefix: '', way: [] }]])
-  const below: OpenRequest[] = []
-  for (const { parent, execution, child } of nestedRuns(run)) {
-    const above = ways.get(parent) ?? { prefix: '', way: [] }
-    const prefix = `${above.prefix}${toLabel(execution, child.name)}/`
-    const way: readonly Hop[] = [...above.way, [execution.id, execution.step, child.name]]
-    ways.set(child.run, { prefix, way })
-    for (const request of child.run.requests.values())
-      below.push({ id: prefix + request.requestId, request, run: child.run, way })
+  const open: OpenRequest[] = []
+  gather(run, '', [], open)
+  return open
+}
+
+/** Asked for with every fact: so what asks nothing costs a look, and no more. */
+function gather(run: Run, prefix: string, way: readonly Hop[], open: OpenRequest[]): void {
+  for (const request of run.requests.values()) open.push({ id: prefix + request.requestId, request, run, way })
+  if (run.nesting === 0) return
+  for (const execution of run.open.values()) {
+    for (const child of childrenOf(execution)) {
+      const { run: inside, name } = child
+      if (inside.requests.size === 0 && inside.nesting === 0) continue
+      const hop: Hop = [execution.id, execution.step, name]
+      gather(inside, `${prefix}${toLabel(execution, name)}/`, [...way, hop], open)
+    }
   }
-  return [...own, ...below]
 }
 
 /** The questions as the outermost run tells of them: those of runs inside with the way there. */

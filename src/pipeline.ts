@@ -100,10 +100,12 @@ export type ParallelResult<Branches, Join> = Join extends 'first'
       >
     }
 
-/** `Child`, where it takes what comes before; else a sentence why not. */
-type Taking<Child, Given> = [Given] extends [SubInput<Child>]
-  ? Child
-  : 'The workflow of this stage takes another input than what comes before it: map it, with `input`.'
+/** Anything, where the workflow takes what comes before it, or that is mapped; else a sentence why not. */
+type Taking<Child, Given, Options> = Options extends { readonly input: unknown }
+  ? unknown
+  : [Given] extends [SubInput<Child>]
+    ? unknown
+    : 'The workflow of this stage takes another input than what comes before it: map it, with `input`.'
 
 type Next<
   Input,
@@ -146,21 +148,14 @@ export class Pipeline<Input, Last, Results extends object, Shared extends object
   stage<
     const Name extends string,
     Child extends AnyWorkflow,
-    const Options extends MappedOptions<StageView<Input, Last, Results, Shared>, SubInput<Child>> & {
-      readonly input: unknown
-    },
+    // The default, and not the constraint, is what mappers and conditions get the types of their parameters from.
+    const Options extends MappedOptions<StageView<Input, Last, Results, Shared>, SubInput<Child>> = MappedOptions<
+      StageView<Input, Last, Results, Shared>,
+      SubInput<Child>
+    >,
   >(
     name: Name,
-    workflow: Child,
-    options: Options,
-  ): Next<Input, Last, Results, Shared, Name, SubResult<Child, 'all'>, Options>
-  stage<
-    const Name extends string,
-    Child extends AnyWorkflow,
-    const Options extends StageOptions<StageView<Input, Last, Results, Shared>> = object,
-  >(
-    name: Name,
-    workflow: Taking<Child, Last> & Child,
+    workflow: Child & Taking<Child, Last, Options>,
     options?: Options,
   ): Next<Input, Last, Results, Shared, Name, SubResult<Child, 'all'>, Options>
   stage<Grown>(name: string, run: AnyWorkflow, options: object = {}): Grown {
@@ -172,7 +167,10 @@ export class Pipeline<Input, Last, Results extends object, Shared extends object
     const Name extends string,
     const Branches extends BranchesOf<StageView<Input, Last, Results, Shared>>,
     Join extends 'all' | 'first' = 'all',
-    const Options extends ParallelOptions<StageView<Input, Last, Results, Shared>, Join> = { readonly join?: Join },
+    const Options extends ParallelOptions<StageView<Input, Last, Results, Shared>, Join> = ParallelOptions<
+      StageView<Input, Last, Results, Shared>,
+      Join
+    >,
   >(
     name: Name,
     branches: Branches,
@@ -276,10 +274,12 @@ function toStage(
 ): Stage {
   const { session = 'own', when, join = 'all', until, max = 1, input } = options
   const [timeoutMs] = attempt(problems, () => optionalMs(options.timeout, `Stage "${name}": timeout`))
-  const runs = Object.entries(branches).map(([branch, given]): StageRun => {
-    const { run, ...own } = given instanceof Workflow ? { run: given } : given
+  const runs = Object.entries(branches).flatMap(([branch, given]): StageRun[] => {
+    const { run, ...own } = given instanceof Workflow ? { run: given } : { ...given }
+    // What is no workflow is told as a problem.
+    if (!(run instanceof Workflow)) return []
     const type = new ChildType(() => compiledOf(run), session, { retry })
-    return { name: branch, type, ...{ input, when: undefined, ...own } } as StageRun
+    return [{ name: branch, type, ...{ input, when: undefined, ...own } } as StageRun]
   })
   return { kind, name, runs, join, when, timeoutMs, retry: options.retry, until, max } as Stage
 }

@@ -1,9 +1,9 @@
 import { type Attempt, clockOf, now } from '../machines/index.ts'
-import type { ChildType } from './child-type.ts'
-import { type Ended, openChild, untilEnded } from './children.ts'
+import { type ChildType, checkOpen } from './child-type.ts'
+import { allOf, firstOf, openChild, resultOf, untilEnded } from './children.ts'
 import { attemptOf, type StepContext } from './context.ts'
 import type { NamedStep, RetryOptions } from './definition.ts'
-import { BlazenError, StageError } from './errors.ts'
+import { StageError } from './errors.ts'
 import type { AnyEventType } from './event.ts'
 import { pipelineInput, type StageRecord, stageRecord, writePipelineInput, writeStageRecord } from './stage-record.ts'
 import type { StateNamespace, StateProperties } from './state.ts'
@@ -75,10 +75,12 @@ export function toStageStep(
       const chosen = isGoingOn ? begun.chosen : await choose(stage, view)
       const record = { startedAt, attempt: attempt.number, ...(chosen === undefined ? {} : { chosen }) }
       let done: Pick<StageRecord, 'status' | 'result'> = { status: 'skipped' }
+      checkOpen(attempt)
       if (chosen === undefined || chosen.length > 0) {
         if (!isGoingOn) writeStageRecord(attempt, stage.name, { ...record, status: 'running' })
         done = { status: 'completed', result: await work(stage, attempt, view, chosen ?? ['']) }
       }
+      checkOpen(attempt)
       writeStageRecord(attempt, stage.name, {
         ...{ ...record, ...done },
         durationMs: now(clockOf(attempt.scope)) - startedAt,
@@ -123,7 +125,7 @@ async function runAll(
   )
   const ended = await untilEnded(attempt, children, (so) => so.some((one) => 'error' in one === (join === 'all')))
   if (kind === 'stage') return resultOf(ended[0])
-  return join === 'all' ? allOf(chosen, ended) : firstOf(ended)
+  return join === 'all' ? allOf(chosen, ended) : firstOf(ended, attempt)
 }
 
 async function loop(
@@ -150,36 +152,6 @@ async function loop(
     const after: StageView = Object.create(view, { last: { value: last }, round: { value: round } })
     if (round >= max || (await guard(stage, 'until', () => until?.(last, round, after)))) return last
   }
-}
-
-/** @throws what the run failed with. */
-function resultOf(ended: Ended | undefined): unknown {
-  if (ended !== undefined && 'error' in ended) throw ended.error
-  return ended?.result
-}
-
-/** The results by branch, in the order of the branches. @throws what the first that failed has failed with. */
-export function allOf(names: readonly string[], ended: readonly Ended[]): object {
-  const results = new Map(ended.map((each) => [each.child.name, resultOf(each)]))
-  return Object.fromEntries(names.map((name) => [name, results.get(name)]))
-}
-
-/** @throws what the branches failed with, if all did. */
-export function firstOf(ended: readonly Ended[]): { readonly branch: string; readonly result: unknown } {
-  for (const each of ended) if (!('error' in each)) return { branch: each.child.name, result: each.result }
-  const errors = ended.map((each) => ('error' in each ? each.error : undefined))
-  if (errors.length === 1) throw errors[0]
-  const [first] = errors
-  throw Object.assign(
-    new BlazenError(
-      'all_branches_failed',
-      `All ${errors.length} branches have failed: ${errors.map(String).join('; ')}`,
-      {
-        cause: new AggregateError(errors),
-      },
-    ),
-    { runPath: (first as { runPath?: readonly string[] })?.runPath?.slice(0, 1) ?? [] },
-  )
 }
 
 function createView(attempt: Attempt, ctx: StepContext, before: readonly Stage[], last: unknown): StageView {

@@ -2,7 +2,7 @@ import type { RetryPolicy } from '../machines/index.ts'
 import type { StepContext } from './context.ts'
 import type { RetryOptions, Step, StepOptions } from './definition.ts'
 import { toMs } from './duration.ts'
-import { BlazenError, FatalError, isFromBelow } from './errors.ts'
+import { BlazenError, BranchesFailedError, FatalError } from './errors.ts'
 import type { AnyEvent, AnyEventType, EventOf, InputRequestEvent, StartEvent, StopEvent } from './event.ts'
 
 /** What a step's function may return: an event, several to be routed in order, or nothing. */
@@ -89,9 +89,10 @@ export function toRetryPolicy(options: RetryOptions, where: string): RetryPolicy
   }
 }
 
-/** Whether a step has thrown a `FatalError`, this one or one of a run inside it. */
+/** Whether a step has thrown a `FatalError`, this one or one of a run inside it, or a mapper of a stage has. */
 function isFatal(error: unknown): boolean {
-  return error instanceof FatalError || (isFromBelow(error) && error.cause instanceof FatalError)
+  if (error instanceof BranchesFailedError) return error.errors.every(isFatal)
+  return error instanceof FatalError || (error instanceof BlazenError && error.cause instanceof FatalError)
 }
 
 /** @throws BlazenError (`invalid_option`) */

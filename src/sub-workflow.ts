@@ -1,5 +1,5 @@
 import { ChildType } from './child-type.ts'
-import { type Ended, openChild, untilEnded } from './children.ts'
+import { allOf, firstOf, openChild, resultOf, untilEnded } from './children.ts'
 import { attemptOf, type StepContext } from './context.ts'
 import type { OneOrMore, RetryOptions, Step } from './definition.ts'
 import { type Duration, toMs } from './duration.ts'
@@ -34,6 +34,7 @@ export interface SubWorkflowOptions<
   Emits extends AnyEventType,
   Returned,
   Join extends 'all' | 'first',
+  Event = Accepted<Accepts, unknown>,
 > {
   /** What the step is called for. */
   readonly accepts: OneOrMore<Accepts>
@@ -44,9 +45,9 @@ export interface SubWorkflowOptions<
    *
    * @default the event's data, for each of them
    */
-  readonly input?: (event: Accepted<Accepts, unknown>) => SubInput<Children>
+  readonly input?: (event: Event) => SubInput<Children>
   /** The event, or events, to route for the result. */
-  readonly output?: (result: SubResult<Children, Join>, event: Accepted<Accepts, unknown>) => Returned
+  readonly output?: (result: SubResult<Children, Join>, event: Event) => Returned
   /**
    * Of several workflows: whether all have to complete, and the first failure aborts the others; or the first that
    * completes is the result, and the step fails only if all fail.
@@ -81,12 +82,16 @@ export function subWorkflow<
   Emits extends AnyEventType = AnyEventType,
   const Returned extends StepReturn<Returnable<Emits>> = Returnable<Emits>,
   Join extends 'all' | 'first' = 'all',
+  Event = Accepted<Accepts, unknown>,
 >(
   children: Children,
-  options: SubWorkflowOptions<Children, Accepts, Emits, Returned, Join>,
-): Step<Accepts, Emits, Returned, Accepted<Accepts, unknown>, StepContext> {
+  options: SubWorkflowOptions<Children, Accepts, Emits, Returned, Join, Event>,
+): Step<Accepts, Emits, Returned, Event, StepContext> {
   const { accepts, emits, input, output = defaultOutput(emits), join = 'all', concurrency, retry } = options
   const { session = 'own' } = options
+  if (join !== 'all' && join !== 'first') {
+    throw new BlazenError('invalid_option', `subWorkflow: join has to be "all" or "first", got ${String(join)}.`)
+  }
   const types = toTypes(children, session)
   const isOne = types.has('')
   const timeoutMs = options.timeout === undefined ? undefined : toMs(options.timeout, 'subWorkflow: timeout')
@@ -101,16 +106,16 @@ export function subWorkflow<
     children: [...types.values()],
     run: async (event, ctx) => {
       const attempt = attemptOf(ctx)
-      let given: unknown
+      let given: { readonly input: unknown } | undefined
       const inputOf = (name: string) => {
-        given ??= input === undefined ? toInput(event) : input(event)
-        return isOne || input === undefined ? given : Reflect.get(Object(given), name)
+        given ??= { input: input === undefined ? toInput(event as AnyEvent) : input(event) }
+        return isOne || input === undefined ? given.input : Reflect.get(Object(given.input), name)
       }
       const runs = Array.from(types, ([name, type]) =>
         openChild(attempt, type, name, () => ({ input: inputOf(name), timeoutMs })),
       )
       const ended = await untilEnded(attempt, runs, (so) => so.some((one) => 'error' in one === (join === 'all')))
-      const result = isOne ? one(ended) : join === 'all' ? all([...types.keys()], ended) : first(ended)
+      const result = isOne ? resultOf(ended[0]) : join === 'all' ? allOf(types.keys(), ended) : firstOf(ended, attempt)
       return output(result as SubResult<Children, Join>, event) as Returned
     },
   }
@@ -136,29 +141,6 @@ function isWorkflow(child: unknown): child is AnyWorkflow {
 /** The fields of an event, which are the input that the workflow takes by default. */
 function toInput({ type: _, ...data }: AnyEvent): unknown {
   return data
-}
-
-/** @throws what the run failed with. */
-function one([ended]: readonly Ended[]): unknown {
-  if (ended !== undefined && 'error' in ended) throw ended.error
-  return ended?.result
-}
-
-/** The results by name, in the order of the branches. @throws what the first that failed has failed with. */
-function all(names: readonly string[], ended: readonly Ended[]): unknown {
-  const results = new Map<string, unknown>()
-  for (const each of ended) {
-    if ('error' in each) throw each.error
-    results.set(each.child.name, each.result)
-  }
-  return Object.fromEntries(names.map((name) => [name, results.get(name)]))
-}
-
-/** @throws what the last one failed with, if all did. */
-function first(ended: readonly Ended[]): unknown {
-  for (const each of ended) if (!('error' in each)) return { branch: each.child.name, result: each.result }
-  const errors = ended.map((each) => ('error' in each ? each.error : undefined))
-  throw errors.length === 1 ? errors[0] : new AggregateError(errors, 'All branches have failed.')
 }
 
 function defaultOutput(emits: OneOrMore<AnyEventType> | undefined) {
