@@ -4,7 +4,6 @@ import { type NamedStep, typesOf, type WorkflowDefinition } from './definition.t
 import { attempt, optionalMs } from './definition-problem.ts'
 import {
   EventValidationError,
-  isFromBelow,
   RunAbortedError,
   StageError,
   StateValidationError,
@@ -12,6 +11,7 @@ import {
   StepTimeoutError,
 } from './errors.ts'
 import { type AnyEvent, isEvent } from './event.ts'
+import { isFromBelow } from './from-below.ts'
 import { LiveRun } from './live-run.ts'
 import { checkNumber, toRetryPolicy } from './step.ts'
 
