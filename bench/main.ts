@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { measureColdStart } from './cold-start.ts'
+import { measureComposition, toCompositionMarkdown } from './composition.ts'
 import { measureContext, toContextMarkdown } from './context.ts'
 import { measureDurable } from './durable.ts'
 import { toDurableMarkdown } from './durable-report.ts'
@@ -8,7 +9,7 @@ import { measureScenario, type Row, type Settings } from './measure.ts'
 import { describeMachine, type Report, toMarkdown } from './report.ts'
 import { scenarios } from './scenarios.ts'
 
-const everyScenario = [...scenarios.map(({ id }) => id), 'cold-start', 'context', 'durable']
+const everyScenario = [...scenarios.map(({ id }) => id), 'cold-start', 'context', 'composition', 'durable']
 const everyAdapter = ['loop', 'blazen', 'effect', 'mastra', 'llamaindex', 'langgraph', 'xstate-spawn']
 
 const usage = `npm run bench -- [options]
@@ -45,7 +46,7 @@ async function main(): Promise<void> {
   expectKnown('scenario', only, everyScenario)
   const adapters = everyAdapter.filter((name) => name === 'loop' || wanted.includes(name))
   if (
-    (adapters.includes('blazen') || only.includes('context') || only.includes('durable')) &&
+    (adapters.includes('blazen') || ['context', 'composition', 'durable'].some((each) => only.includes(each))) &&
     !existsSync(new URL('../dist/index.js', import.meta.url))
   ) {
     throw new Error('Expected the built package in dist/: run `npm run build` first.')
@@ -75,12 +76,15 @@ async function main(): Promise<void> {
   const context = only.includes('context')
     ? await measureContext(options.quick, (name) => tell({ scenario: 'context', size: name }, started))
     : []
+  const composition = only.includes('composition') ? await measureComposition(options.quick) : []
+  if (composition.length > 0) tell({ scenario: 'composition', size: 'all' }, started)
   const durable = only.includes('durable')
     ? await measureDurable(options.quick, (name) => tell({ scenario: 'durable', size: name }, started))
     : undefined
-  if (options.json) return console.log(JSON.stringify({ ...report, context, durable }, null, 2))
+  if (options.json) return console.log(JSON.stringify({ ...report, context, composition, durable }, null, 2))
   if (rows.length > 0) console.log(`\n${toMarkdown(report)}`)
   if (context.length > 0) console.log(`\n${toContextMarkdown(context)}`)
+  if (composition.length > 0) console.log(`\n${toCompositionMarkdown(composition)}`)
   if (durable !== undefined) console.log(`\n${toDurableMarkdown(durable)}`)
 }
 

@@ -1,5 +1,4 @@
 import { ClassRegistry, defaultClasses } from './class-codec.ts'
-import { BranchesFailedError, StageError } from './composition-errors.ts'
 import * as errors from './errors.ts'
 
 let registry: ClassRegistry | undefined
@@ -8,7 +7,7 @@ let registry: ClassRegistry | undefined
 export function engineClasses(): ClassRegistry {
   if (registry !== undefined) return registry
   registry = new ClassRegistry(defaultClasses)
-  for (const [name, value] of Object.entries({ ...errors, BranchesFailedError, StageError })) {
+  for (const [name, value] of Object.entries(errors)) {
     if (typeof value === 'function') registry.register(value, { name: `blazen.${name}` })
   }
   return registry

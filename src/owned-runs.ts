@@ -1,9 +1,9 @@
 import { type AnyActorRef, createActor } from 'xstate'
 import { type Clock, halt, type Journal, nestedRuns, now, type Run } from '../machines/index.ts'
+import { allRecords } from './all-records.ts'
 import { sizeOf, toMigrated, toStarted } from './base.ts'
 import { ArrivedRun, type Compiled, createRun, RunInput } from './compile.ts'
 import { BlazenError, RunOwnershipLostError } from './errors.ts'
-import type { AnyEvent } from './event.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { WorkflowHandler } from './handler.ts'
 import { Inbox } from './inbox.ts'
@@ -12,6 +12,7 @@ import { LiveRun, type OnInput } from './live-run.ts'
 import { lastBefore } from './retention.ts'
 import { RunJournal } from './run-journal.ts'
 import type { Arrived } from './snapshot-read.ts'
+import type { Start } from './start.ts'
 import type { Base, NewRun, Owner, RunInfo, Store, StoredRecord, StoredRun } from './store.ts'
 import { hasSameRecords } from './store-rules.ts'
 import { readStoredRun } from './stored-run.ts'
@@ -66,16 +67,6 @@ interface ArrivingRun {
 
 /** How often a store is asked for what is needed to recover a run: the others have to have their turn. */
 const recoveryTries = 6
-
-/** What a run begins with. */
-export interface Start {
-  readonly runId: string
-  readonly idempotencyKey: string | null
-  readonly event: AnyEvent
-  readonly timeoutMs: number | undefined
-  readonly onInput: OnInput | undefined
-  readonly signal: AbortSignal | undefined
-}
 
 /** The runs that a process owns: most are in memory, those that only wait are not. */
 export class OwnedRuns {
@@ -398,18 +389,5 @@ export class OwnedRuns {
       onLost: leave,
     })
     return journal
-  }
-}
-
-/** How many records are read at once. */
-const pageSize = 1_000
-
-/** All records of a run from number `from` on. */
-export async function allRecords(store: Store, runId: string, from = 1): Promise<StoredRecord[]> {
-  const all: StoredRecord[] = []
-  for (;;) {
-    const page = await store.records(runId, { from: (all.at(-1)?.seq ?? from - 1) + 1, limit: pageSize })
-    all.push(...page)
-    if (page.length < pageSize) return all
   }
 }

@@ -20,6 +20,10 @@ import * as pauseAndResume from '../examples/10-pause-and-resume.ts'
 import * as blazenState from '../examples/11-blazen-state.ts'
 import * as versionsAndMigration from '../examples/12-versions-and-migration.ts'
 import * as durableRuns from '../examples/13-durable-runs.ts'
+import * as subWorkflows from '../examples/14-sub-workflows.ts'
+import * as ingestPipeline from '../examples/15-ingest-pipeline.ts'
+import * as workflowInAMachine from '../examples/16-workflow-in-a-machine.ts'
+import * as agentLoop from '../examples/17-agent-loop.ts'
 import * as modelBasedTesting from '../examples/18-model-based-testing.ts'
 import { defineDigestWorkflow } from '../examples/document-digest/digest-workflow.ts'
 
@@ -137,6 +141,49 @@ const examples = [
       'goOn: order-17: a desk is on its way',
       'goOn: charge, ship',
     ],
+  },
+  {
+    name: '14-sub-workflows',
+    main: subWorkflows.main,
+    prints: [
+      'judge#8/reader/stars: How many stars for "the cat black, the cat eats, the cat sleeps"?',
+      'the cat black, the cat eats, the cat sleeps: 9 words, 5 stars',
+      'translate › Step "replace" failed on "Found": no word for "chien"',
+    ],
+  },
+  {
+    name: '15-ingest-pipeline',
+    main: ingestPipeline.main,
+    prints: [
+      'begin: reads docs/testing.md',
+      'begin: docs/testing.md: waiting, 60 %',
+      'begin: reads docs/streaming-and-people.md',
+      'begin: docs/streaming-and-people.md: extract completed, enrich completed, refine running',
+      'goOn: approve#4/publish: Publish "Testing workflows"?',
+      'goOn: docs/testing.md: false',
+      'goOn: extracted 1 time, published: false',
+      'goOn: approve#4/publish: Publish "Streaming and people"?',
+      'goOn: docs/streaming-and-people.md: streaming-and-people.json',
+      'goOn: extracted 1 time, published: true',
+    ],
+  },
+  {
+    name: '16-workflow-in-a-machine',
+    main: workflowInAMachine.main,
+    prints: [
+      'measures "a hasty draft"',
+      'spelling is aborted',
+      'writing',
+      'measures "teh final draft"',
+      'spelling is aborted',
+      'mistakes: teh',
+      'published',
+    ],
+  },
+  {
+    name: '17-agent-loop',
+    main: agentLoop.main,
+    prints: ['It takes 42 days.', '378 tokens in, 60 out, 0.002618 USD, in think, lookUp/read'],
   },
   {
     name: '18-model-based-testing',
@@ -308,6 +355,30 @@ describe('with XState alone', () => {
     await waitFor(alone, (snapshot) => snapshot.matches('waiting'))
     alone.send(InputResponseEvent({ requestId: 'ship', response: false }))
     expect(await toPromise(alone)).toBe('refunded')
+  })
+
+  test('sub-workflows', async () => {
+    const { translator, publisher } = subWorkflows
+    const input = { number: 1, text: 'le chat' }
+    const child = createActor(translator.machine, { input }).start()
+    expect(await toPromise(child)).toEqual(await translator.run(input).result())
+
+    const alone = createActor(publisher.machine, { input: { chapters: ['le chien'] } }).start()
+    await expect(toPromise(alone)).rejects.toMatchObject({ name: 'StepFailedError', runPath: ['translate'] })
+  })
+
+  test('a pipeline in a machine', async () => {
+    const input = { text: 'teh end' }
+    const alone = createActor(workflowInAMachine.checks.machine, { input }).start()
+    const result = await toPromise(alone)
+    expect(result).toEqual({ spelling: ['teh'], length: 'short' })
+    expect(await workflowInAMachine.checks.run(input).result()).toEqual(result)
+  })
+
+  test('an agent', async () => {
+    const agent = agentLoop.defineAgent(agentLoop.localModel)
+    const alone = createActor(agent.machine, { input: { question: 'How long?' } }).start()
+    expect(await toPromise(alone)).toBe('It takes 42 days.')
   })
 
   test('document digest', async () => {

@@ -1,12 +1,15 @@
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { App } from './app.tsx'
+import { OnlyTab } from './only-tab.tsx'
 import './style.css'
 
 const root = document.querySelector('#root')
 if (root !== null)
   createRoot(root).render(
     <StrictMode>
-      <App />
+      <OnlyTab>
+        <App />
+      </OnlyTab>
     </StrictMode>,
   )

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Browser, Locator, Page } from 'playwright-core'
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core'
 import { createServer, type ViteDevServer } from 'vite'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from 'vitest'
 import { browserTest, launchChromium } from './chromium.ts'
@@ -18,6 +18,7 @@ let browser: Browser
 let cache: string
 let url: string
 
+let context: BrowserContext
 let page: Page
 /** What must not happen: exceptions, and what is told on the console as an error or a warning. */
 let problems: string[]
@@ -47,18 +48,18 @@ afterAll(async () => {
 
 beforeEach(async () => {
   problems = []
-  page = await browser.newPage({ viewport: { width: 390, height: 844 } })
-  page.setDefaultTimeout(patience.timeout)
-  page.on('pageerror', (error) => problems.push(String(error)))
-  page.on('console', (message) => {
+  context = await browser.newContext({ viewport: { width: 390, height: 844 } })
+  context.setDefaultTimeout(patience.timeout)
+  context.on('weberror', (error) => problems.push(String(error.error())))
+  context.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) problems.push(message.text())
   })
-  await page.addInitScript(watchPage)
-  await page.goto(url)
+  await context.addInitScript(watchPage)
+  page = await openTab()
 }, 180_000)
 
 afterEach(async () => {
-  await page.close()
+  await context.close()
   expect(problems).toEqual([])
 })
 
@@ -164,6 +165,18 @@ describe('the approval desk', { timeout: 240_000 }, () => {
     await sign()
   })
 
+  browserTest('a run goes on in one tab at a time, and in the next one when that is closed', async () => {
+    await begin('Brisk', ['docs/react.md'])
+    await decideAll()
+    const next = await openTab()
+    await next.getByText('open in another tab').waitFor()
+    expect(await next.getByRole('dialog').count()).toBe(0)
+    await page.close()
+    page = next
+    await page.getByRole('dialog').getByLabel('Your name').waitFor()
+    await sign()
+  })
+
   browserTest('fits a phone and a desktop, in the light and in the dark', async () => {
     const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
     const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor)
@@ -189,6 +202,12 @@ describe('the approval desk', { timeout: 240_000 }, () => {
     await sign()
   })
 })
+
+async function openTab(): Promise<Page> {
+  const tab = await context.newPage()
+  await tab.goto(url)
+  return tab
+}
 
 /** Begins a run over these documents and no others. */
 async function begin(pace: string, documents: readonly string[]): Promise<void> {
