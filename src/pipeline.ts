@@ -100,35 +100,36 @@ export type ParallelResult<Branches, Join> = Join extends 'first'
       >
     }
 
-/** Anything, where the workflow takes what comes before it, or that is mapped; else a sentence why not. */
-type Taking<Child, Given, Options> = Options extends { readonly input: unknown }
-  ? unknown
-  : [Given] extends [SubInput<Child>]
-    ? unknown
-    : 'The workflow of this stage takes another input than what comes before it: map it, with `input`.'
+/** `Child`, where it takes what comes before; else a sentence why not. */
+type Taking<Child, Given> = [Given] extends [SubInput<Child>]
+  ? Child
+  : 'The workflow of this stage takes another input than what comes before it: map it, with `input`.'
 
 type Next<
   Input,
   Last,
   Results extends object,
   Shared extends object,
+  Given,
   Name extends string,
   Result,
   Options,
 > = Options extends {
   readonly when: unknown
 }
-  ? Pipeline<Input, Last | Result, Results & { readonly [Key in Name]?: Result }, Shared>
-  : Pipeline<Input, Result, Results & { readonly [Key in Name]: Result }, Shared>
+  ? Pipeline<Input, Last | Result, Results & { readonly [Key in Name]?: Result }, Shared, Given>
+  : Pipeline<Input, Result, Results & { readonly [Key in Name]: Result }, Shared, Given>
 
 /**
  * Workflows one after the other, side by side, and in loops. It never changes; `.stage`, `.parallel` and `.loop` give a
  * new one. To all that takes a workflow (`run`, hosts, snapshots, tests, a stage, a step), it is one, whose steps are
  * its stages.
+ *
+ * @typeParam Given the input as its schema outputs it.
  */
-export class Pipeline<Input, Last, Results extends object, Shared extends object> extends Workflow<
+export class Pipeline<Input, Last, Results extends object, Shared extends object, Given = Input> extends Workflow<
   Input,
-  { readonly input: Input },
+  { readonly input: Given },
   Last,
   Shared,
   never
@@ -148,16 +149,26 @@ export class Pipeline<Input, Last, Results extends object, Shared extends object
   stage<
     const Name extends string,
     Child extends AnyWorkflow,
-    // The default, and not the constraint, is what mappers and conditions get the types of their parameters from.
-    const Options extends MappedOptions<StageView<Input, Last, Results, Shared>, SubInput<Child>> = MappedOptions<
-      StageView<Input, Last, Results, Shared>,
-      SubInput<Child>
+    const Options extends MappedOptions<StageView<Given, Last, Results, Shared>, SubInput<Child>> & {
+      readonly input: unknown
+    },
+  >(
+    name: Name,
+    workflow: Child,
+    options: Options,
+  ): Next<Input, Last, Results, Shared, Given, Name, SubResult<Child, 'all'>, Options>
+  stage<
+    const Name extends string,
+    Child extends AnyWorkflow,
+    // The default, and not the constraint, is what conditions get the types of their parameters from.
+    const Options extends StageOptions<StageView<Given, Last, Results, Shared>> = StageOptions<
+      StageView<Given, Last, Results, Shared>
     >,
   >(
     name: Name,
-    workflow: Child & Taking<Child, Last, Options>,
+    workflow: Taking<Child, Last> & Child,
     options?: Options,
-  ): Next<Input, Last, Results, Shared, Name, SubResult<Child, 'all'>, Options>
+  ): Next<Input, Last, Results, Shared, Given, Name, SubResult<Child, 'all'>, Options>
   stage<Grown>(name: string, run: AnyWorkflow, options: object = {}): Grown {
     return this.#with({ kind: 'stage', name, branches: { '': run }, options })
   }
@@ -165,17 +176,17 @@ export class Pipeline<Input, Last, Results extends object, Shared extends object
   /** A stage that runs several workflows at once; its result is an object by their names. */
   parallel<
     const Name extends string,
-    const Branches extends BranchesOf<StageView<Input, Last, Results, Shared>>,
+    const Branches extends BranchesOf<StageView<Given, Last, Results, Shared>>,
     Join extends 'all' | 'first' = 'all',
-    const Options extends ParallelOptions<StageView<Input, Last, Results, Shared>, Join> = ParallelOptions<
-      StageView<Input, Last, Results, Shared>,
+    const Options extends ParallelOptions<StageView<Given, Last, Results, Shared>, Join> = ParallelOptions<
+      StageView<Given, Last, Results, Shared>,
       Join
     >,
   >(
     name: Name,
     branches: Branches,
     options?: Options & { readonly join?: Join },
-  ): Next<Input, Last, Results, Shared, Name, ParallelResult<Branches, Join>, Options> {
+  ): Next<Input, Last, Results, Shared, Given, Name, ParallelResult<Branches, Join>, Options> {
     return this.#with({ kind: 'parallel', name, branches, options: options ?? {} })
   }
 
@@ -184,7 +195,7 @@ export class Pipeline<Input, Last, Results extends object, Shared extends object
     const Name extends string,
     Child extends AnyWorkflow,
     const Options extends LoopOptions<
-      StageView<Input, Last | SubResult<Child, 'all'>, Results, Shared>,
+      StageView<Given, Last | SubResult<Child, 'all'>, Results, Shared>,
       SubInput<Child>,
       SubResult<Child, 'all'>
     >,
@@ -192,7 +203,7 @@ export class Pipeline<Input, Last, Results extends object, Shared extends object
     name: Name,
     workflow: Child,
     options: Options,
-  ): Next<Input, Last, Results, Shared, Name, SubResult<Child, 'all'>, Options> {
+  ): Next<Input, Last, Results, Shared, Given, Name, SubResult<Child, 'all'>, Options> {
     return this.#with({ kind: 'loop', name, branches: { '': workflow }, options })
   }
 
@@ -229,7 +240,7 @@ export function pipeline<
 >(
   name: string,
   options: PipelineOptions<Input, Shared> = {},
-): Pipeline<InputOf<Input>, OutputOf<Input>, object, OutputOf<Shared>> {
+): Pipeline<InputOf<Input>, OutputOf<Input>, object, OutputOf<Shared>, OutputOf<Input>> {
   return new Pipeline(name, options as PipelineOptions, [])
 }
 

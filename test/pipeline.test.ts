@@ -70,6 +70,25 @@ describe('stages', () => {
     expect(seen).toEqual([{ value: 1 }, { one: { value: 2 }, two: { value: 12 } }, { value: 12 }, 'top'])
   })
 
+  test('see the input as its schema gives it, with its defaults', async () => {
+    const seen: unknown[] = []
+    const flow = pipeline('flow', { input: z.object({ value: z.number(), lang: z.string().default('en') }) }).stage(
+      'one',
+      add(1),
+      {
+        input: ({ input, last }) => {
+          seen.push(input, last)
+          return input
+        },
+      },
+    )
+    await flow.run({ value: 1 }).result()
+    expect(seen).toEqual([
+      { value: 1, lang: 'en' },
+      { value: 1, lang: 'en' },
+    ])
+  })
+
   test('that are skipped change nothing of what the next one gets', async () => {
     const seen: unknown[] = []
     const flow = pipeline('flow', numbers)

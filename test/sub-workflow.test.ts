@@ -2,12 +2,14 @@ import {
   type AnyWorkflow,
   BlazenError,
   BranchesFailedError,
+  createHost,
   DefinitionError,
   defineEvent,
   EventValidationError,
   FatalError,
   InputRequestEvent,
   InputResponseEvent,
+  memoryStore,
   RunAbortedError,
   RunTimeoutError,
   StartEvent,
@@ -17,7 +19,7 @@ import {
   typeOnly,
   workflow,
 } from 'blazen-xstate'
-import { virtualTime } from 'blazen-xstate/testing'
+import { crashAtEveryRecord, virtualTime } from 'blazen-xstate/testing'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { createGate, rejection, turns, until } from './waiting.ts'
@@ -560,5 +562,47 @@ describe('people', () => {
   test("the outermost run's onInput answers where the workflow inside has none", async () => {
     const handler = flow(asker).run({ text: '?' }, { onInput: ({ prompt }) => (prompt === '?' ? 9 : 0) })
     expect(await handler.result()).toBe(9)
+  })
+})
+
+describe('on a host', () => {
+  test('what happens inside is in the records of the run around it', async () => {
+    const it = flow(asker)
+    await using host = createHost({ store: memoryStore(), workflows: [it], pollMs: 5 })
+    const { runId } = await host.run(it, { text: 'x' })
+    await until(async () => (await (await host.get(runId))?.status()) === 'waiting')
+    const kinds = (await host.history(runId)).map(({ kind }) => kind)
+    expect(kinds).toEqual(['started', 'settled', 'begun', 'settled', 'waiting'])
+  })
+
+  test('however it is cut, it comes to the same', async () => {
+    const asked = await crashAtEveryRecord(flow(asker), { input: { text: 'x' }, answers: () => 7 })
+    expect(asked.result).toBe(7)
+    const counted = await crashAtEveryRecord(flow(counter), { input: { text: 'a b' } })
+    expect(counted.result).toBe(2)
+  }, 60_000)
+
+  test('what begins although its step has failed meanwhile does not go on', async () => {
+    const signals: AbortSignal[] = []
+    const waiting = one('waiting', async (_text, signal) => {
+      signals.push(signal)
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
+    })
+    const picky = workflow('picky', { input: z.object({ text: z.string().max(3) }) }).step(
+      'never',
+      { accepts: StartEvent, emits: StopEvent },
+      () => StopEvent(),
+    )
+    const it = workflow('flow', { input: typeOnly<{ text: string }>() }).step(
+      'enrich',
+      subWorkflow(
+        { waiting, picky },
+        { accepts: StartEvent, emits: StopEvent, output: () => StopEvent(), retry: { attempts: 3 } },
+      ),
+    )
+    await using host = createHost({ store: memoryStore(), workflows: [it], pollMs: 5 })
+    const handler = await host.run(it, { text: 'too long' })
+    expect(String(await rejection(handler.result()))).toContain('Too big')
+    await until(() => signals.every(({ aborted }) => aborted))
   })
 })
