@@ -47,7 +47,7 @@ export interface SubWorkflowOptions<
    */
   readonly input?: (event: Event) => SubInput<Children>
   /** The event, or events, to route for the result. */
-  readonly output?: (result: SubResult<Children, Join>, event: Event) => Returned
+  readonly output?: (result: SubResult<Children, Join>, event: NoInfer<Event>) => Returned
   /**
    * Of several workflows: whether all have to complete, and the first failure aborts the others; or the first that
    * completes is the result, and the step fails only if all fail.
