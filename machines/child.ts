@@ -4,8 +4,8 @@ import type { ChildRun, Execution, Picture } from './execution.ts'
 import type { Journal } from './journal.ts'
 import type { RunPicture, WorkflowMachine, WorkflowMachineSnapshot } from './machine.ts'
 import { fail } from './record.ts'
-import { type Run, toData } from './run.ts'
-import { timeLeft } from './timers.ts'
+import { clearWork, type Run, toData } from './run.ts'
+import { passTime, timeLeft } from './timers.ts'
 
 /** What a run has to know of the workflow of its children. */
 export interface ChildLogic {
@@ -29,13 +29,17 @@ export class Child implements ChildRun {
   #snapshot: WorkflowMachineSnapshot<unknown>
   #isStarted = false
   #told: unknown
+  readonly #parent: Run | undefined
 
   constructor(
     readonly name: string,
     readonly logic: ChildLogic,
     readonly actor: AnyActorRef,
     readonly journal: ChildJournal | undefined,
+    /** Where it came with a run that is there, or is folded. */
+    parent?: Run,
   ) {
+    this.#parent = parent
     this.#snapshot = actor.getSnapshot()
     if (journal !== undefined) journal.child = actor
   }
@@ -45,7 +49,10 @@ export class Child implements ChildRun {
     const { name } = still
     const journal = parent.journal === undefined ? undefined : new ChildJournal(parent.journal, execution, name)
     const snapshot = logic.arrive(still.picture(), { parent, execution, name, journal })
-    return new Child(name, logic, createActor(logic.machine, { snapshot: snapshot as never, parent: step }), journal)
+    const actor = createActor(logic.machine, { snapshot: snapshot as never, parent: step })
+    const child = new Child(name, logic, actor, journal, parent)
+    child.run.foldedUntil = parent.foldedUntil
+    return child
   }
 
   /** The run inside. */
@@ -100,6 +107,7 @@ export class Child implements ChildRun {
   picture(): RunPicture {
     const { status, value, context } = this.snapshot
     const { run } = context
+    if (!this.#isStarted) passTime(this.#snapshot, this.#parent?.foldedUntil)
     const failed = status === 'done' && run.failure !== undefined
     const timeLeftMs = this.#isStarted ? timeLeft(this.actor, run) : run.timeLeftMs
     return { status: failed ? 'error' : status, value, data: { ...toData(run), timeLeftMs } }
@@ -120,7 +128,10 @@ export class Child implements ChildRun {
       ...{ self: actor, system, id, sessionId },
       ...{ defer: nothing, emit: nothing, logger: nothing, stopChild: nothing, actionExecutor: nothing },
     }
+    passTime(this.#snapshot, this.#parent?.foldedUntil)
     this.#snapshot = this.logic.transition(this.#snapshot, event, scope)
+    // As a run does that ends alive.
+    if (this.#snapshot.status === 'done') clearWork(this.run)
   }
 }
 

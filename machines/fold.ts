@@ -1,6 +1,8 @@
 import type { AnyActorRef, AnyActorScope, AnyEventObject } from 'xstate'
+import { nestedRuns } from './child.ts'
 import type { RunPicture, WorkflowMachine, WorkflowMachineSnapshot } from './machine.ts'
 import { clearWork, toData } from './run.ts'
+import { passTime } from './timers.ts'
 
 /** Something that happened to a run, as it was written down. */
 export interface Fact {
@@ -28,12 +30,11 @@ export function fold(
   }
   let snapshot: WorkflowMachineSnapshot<unknown> = actor.getSnapshot()
   const { run } = snapshot.context
-  let before = since
+  run.foldedUntil = since
+  for (const { child } of nestedRuns(run)) child.run.foldedUntil = since
   for (const { event, at } of facts) {
     if (snapshot.status !== 'active') break
-    const atWork = snapshot.value === 'running' || snapshot.value === 'pausing'
-    if (run.timeLeftMs !== undefined && before !== undefined && atWork) run.timeLeftMs -= at - before
-    before = at
+    passTime(snapshot, at)
     snapshot = transition(snapshot, event, scope)
   }
   // As a run does that ends alive.

@@ -76,6 +76,8 @@ export class Run {
   inline = false
   /** Since when its time runs; `undefined` while that stands still. */
   runningSince: number | undefined
+  /** Up to when its time is counted, while it is folded. */
+  foldedUntil: number | undefined
   /** How many functions of steps are at work. */
   active = 0
   /** Whether the step actors have the open executions; they get them when the run starts to run. */

@@ -1,5 +1,6 @@
 import type { AnyActorRef } from 'xstate'
 import { clockOf, now } from './actor-scope.ts'
+import type { WorkflowMachineSnapshot } from './machine.ts'
 import type { Fired } from './record.ts'
 import { type Run, type Timer, timedOut } from './run.ts'
 
@@ -46,4 +47,13 @@ export function stopClock(actor: AnyActorRef, run: Run): void {
   run.timeLeftMs = timeLeft(actor, run)
   run.runningSince = undefined
   actor.system.scheduler.cancel(actor, 'timeout')
+}
+
+/** Counts the own time of a run that is folded down, as far as it was at work, up to `at`. */
+export function passTime({ value, context: { run } }: WorkflowMachineSnapshot<unknown>, at: number | undefined): void {
+  const { timeLeftMs, foldedUntil } = run
+  const isAtWork = value === 'running' || value === 'pausing'
+  if (timeLeftMs !== undefined && foldedUntil !== undefined && at !== undefined && isAtWork)
+    run.timeLeftMs = timeLeftMs - (at - foldedUntil)
+  run.foldedUntil = at
 }

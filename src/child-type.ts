@@ -14,9 +14,9 @@ import {
   toPlace,
 } from '../machines/index.ts'
 import { ArrivedRun, type Compiled, type Inside, type Nested, RunInput } from './compile.ts'
+import { fromBelow } from './composition-errors.ts'
 import { BlazenError } from './errors.ts'
 import type { AnyEvent } from './event.ts'
-import { fromBelow } from './from-below.ts'
 import { LiveRun } from './live-run.ts'
 import { type Arrived, gatherObjects } from './snapshot-read.ts'
 import { toStartEvent } from './start-event.ts'

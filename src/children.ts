@@ -1,7 +1,6 @@
 import { type Attempt, Child, toPlace } from '../machines/index.ts'
 import type { ChildStart, ChildType } from './child-type.ts'
-import { BranchesFailedError } from './errors.ts'
-import { fromBelow } from './from-below.ts'
+import { BranchesFailedError, fromBelow } from './composition-errors.ts'
 
 /** How a run inside another one has ended. */
 export type Ended =

@@ -1,4 +1,5 @@
 import { ClassRegistry, defaultClasses } from './class-codec.ts'
+import { BranchesFailedError, StageError } from './composition-errors.ts'
 import * as errors from './errors.ts'
 
 let registry: ClassRegistry | undefined
@@ -7,7 +8,7 @@ let registry: ClassRegistry | undefined
 export function engineClasses(): ClassRegistry {
   if (registry !== undefined) return registry
   registry = new ClassRegistry(defaultClasses)
-  for (const [name, value] of Object.entries(errors)) {
+  for (const [name, value] of Object.entries({ ...errors, BranchesFailedError, StageError })) {
     if (typeof value === 'function') registry.register(value, { name: `blazen.${name}` })
   }
   return registry

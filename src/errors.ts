@@ -17,39 +17,6 @@ export class BlazenError extends Error {
   }
 }
 
-/** A mapper, a condition or an `until` of a pipeline's stage has thrown; `cause` is the very thing that it threw. */
-export class StageError extends BlazenError {
-  override name = 'StageError'
-
-  constructor(
-    /** The stage; with its branch, where it has several: `enrich::tags`. */
-    readonly stage: string,
-    /** What threw: `condition`, `input mapper` or `until`. */
-    readonly part: string,
-    cause: unknown,
-  ) {
-    super(
-      'stage',
-      `The ${part} of stage "${stage}" failed: ${cause instanceof Error ? cause.message : String(cause)}`,
-      {
-        cause,
-      },
-    )
-  }
-}
-
-/** Of workflows that were run at once for the first success, none has succeeded. */
-export class BranchesFailedError extends BlazenError {
-  override name = 'BranchesFailedError'
-
-  constructor(
-    /** What each branch has failed with, in the order in which they failed. */
-    readonly errors: readonly unknown[],
-  ) {
-    super('branches_failed', `All ${errors.length} branches have failed: ${errors.map(describeThrown).join('; ')}`)
-  }
-}
-
 /** A workflow, a step or an event is defined in a way that cannot work. Lists every problem that was found. */
 export class DefinitionError extends BlazenError {
   override name = 'DefinitionError'

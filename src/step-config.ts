@@ -1,17 +1,17 @@
 import { type Attempt, type Run, type StepConfig, stopType } from '../machines/index.ts'
+import { isFromBelow, StageError } from './composition-errors.ts'
 import { StepContext } from './context.ts'
 import { type NamedStep, typesOf, type WorkflowDefinition } from './definition.ts'
 import { attempt, optionalMs } from './definition-problem.ts'
 import {
   EventValidationError,
   RunAbortedError,
-  StageError,
   StateValidationError,
   StepReturnError,
   StepTimeoutError,
 } from './errors.ts'
 import { type AnyEvent, isEvent } from './event.ts'
-import { isFromBelow } from './from-below.ts'
+
 import { LiveRun } from './live-run.ts'
 import { checkNumber, toRetryPolicy } from './step.ts'
 

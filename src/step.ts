@@ -1,8 +1,9 @@
 import type { RetryPolicy } from '../machines/index.ts'
+import { BranchesFailedError } from './composition-errors.ts'
 import type { StepContext } from './context.ts'
 import type { RetryOptions, Step, StepOptions } from './definition.ts'
 import { toMs } from './duration.ts'
-import { BlazenError, BranchesFailedError, FatalError } from './errors.ts'
+import { BlazenError, FatalError } from './errors.ts'
 import type { AnyEvent, AnyEventType, EventOf, InputRequestEvent, StartEvent, StopEvent } from './event.ts'
 
 /** What a step's function may return: an event, several to be routed in order, or nothing. */

@@ -44,6 +44,7 @@ describe('an error class', () => {
       new library.BlazenStateError('field_save', 'm', { key: 'state', className: 'S', field: 'weights' }),
       'field_save',
     ],
+    BranchesFailedError: [new library.BranchesFailedError([new Error('why')]), 'branches_failed'],
     StageError: [new library.StageError('enrich', 'condition', new Error('why')), 'stage'],
     SnapshotError: [new library.SnapshotError('m'), 'snapshot'],
     StateValidationError: [new library.StateValidationError('m', []), 'state_validation'],
