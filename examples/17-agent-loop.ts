@@ -51,10 +51,8 @@ const calculate = workflow('calculate', { input: z.object({ factors: z.array(z.n
   ({ factors }) => StopEvent({ result: String(Math.round(factors.reduce((product, factor) => product * factor, 1))) }),
 )
 
-const toDone =
-  (toolName: string) =>
-  (value: string, { toolCallId }: { toolCallId: string }) =>
-    ToolDone({ result: { type: 'tool-result', toolCallId, toolName, output: { type: 'text', value } } })
+const toDone = (toolName: string, toolCallId: string, value: string) =>
+  ToolDone({ result: { type: 'tool-result', toolCallId, toolName, output: { type: 'text', value } } })
 
 export const defineAgent = (ask: Ask, maxTurns = 8) =>
   workflow('agent', {
@@ -98,7 +96,7 @@ export const defineAgent = (ask: Ask, maxTurns = 8) =>
         accepts: LookUp,
         emits: ToolDone,
         input: ({ what }) => ({ what }),
-        output: toDone('lookUp'),
+        output: (value, { toolCallId }) => toDone('lookUp', toolCallId, value),
       }),
     )
     .step(
@@ -107,7 +105,7 @@ export const defineAgent = (ask: Ask, maxTurns = 8) =>
         accepts: Calculate,
         emits: ToolDone,
         input: ({ factors }) => ({ factors }),
-        output: toDone('calculate'),
+        output: (value, { toolCallId }) => toDone('calculate', toolCallId, value),
       }),
     )
     .step('gather', { accepts: ToolDone, emits: Think }, (_event, ctx) => {
