@@ -44,11 +44,21 @@ function gather(run: Run, prefix: string, way: readonly Hop[], open: OpenRequest
   }
 }
 
+type TellableRequest = InputRequest & InputRequestEvent
+
+/** By the request as it was asked: so what has not changed is the same object whenever somebody looks. */
+const told = new WeakMap<InputRequest, TellableRequest>()
+
 /** The questions as the outermost run tells of them: those of runs inside with the way there. */
-export function pendingInputs(run: Run): (InputRequest & InputRequestEvent)[] {
+export function pendingInputs(run: Run): TellableRequest[] {
   return openRequests(run).map(({ id, request, way }) => {
-    const asked = request as InputRequest & InputRequestEvent
-    return way.length === 0 ? asked : { ...asked, requestId: id, path: toPath(way) }
+    const asked = request as TellableRequest
+    if (way.length === 0) return asked
+    const before = told.get(request)
+    if (before?.requestId === id) return before
+    const shown = { ...asked, requestId: id, path: toPath(way) }
+    told.set(request, shown)
+    return shown
   })
 }
 
