@@ -1,6 +1,6 @@
 import type { AnyActorRef, AnyActorScope, AnyEventObject, Snapshot } from 'xstate'
 import { clockOf, keepErrorLocal, keepInspectionApart, now } from './actor-scope.ts'
-import type { ChildRun, Execution } from './execution.ts'
+import { type ChildRun, type Execution, responseType } from './execution.ts'
 import { deliver, isStop, moved } from './fast-path.ts'
 import { isFact } from './journal.ts'
 import type { RunPicture, WorkflowMachine, WorkflowMachineSnapshot } from './machine.ts'
@@ -107,7 +107,8 @@ export function withRunLife(
     const journal = owner === scope.self ? own : undefined
     const isKept = journal?.folding === event
     if (event.type === 'blazen.fired' && !isKept && isEarly(scope, run, event as Fired)) return snapshot
-    const admitted = routes.has(event.type) && !isKept ? config.admit(run, event) : event
+    const isFromOutside = routes.has(event.type) || event.type === responseType
+    const admitted = isFromOutside && !isKept ? config.admit(run, event) : event
     if (admitted === undefined) return snapshot
     if (journal !== undefined && !isKept && isFact(event)) {
       scope.defer(() => journal.submit(admitted, event))

@@ -37,6 +37,7 @@ import {
   type Within,
 } from './live-run.ts'
 import { migrate, versionsInOrder } from './migration.ts'
+import { findRequest, toAnswered } from './open-request.ts'
 import { type Plan, toFoldedSteps, toPlan } from './plan.ts'
 import type { Schema } from './schema.ts'
 import type { LostEntry, SessionEntry } from './session.ts'
@@ -349,18 +350,13 @@ function expire(request: InputRequest, blueprint: Blueprint): Answered | Failed 
   return { type: 'blazen.answered', requestId, response }
 }
 
-/** An answer that came as the event that steps accept. @throws InputRequestError if nobody has asked for it. */
-function toAnswer(run: Run, event: InputResponseEvent): Answered {
+/** An answer that came as the event that steps accept, here or in a run inside. @throws InputRequestError if nobody has asked for it. */
+function toAnswer(run: Run, event: InputResponseEvent): AnyEvent {
   const { requestId } = event
-  const request = run.requests.get(requestId)
-  if (request === undefined)
-    throw new InputRequestError(`No request "${requestId}" is open in run ${run.id}.`, requestId)
-  const response = LiveRun.of(run).checkAnswer(request, event.response)
-  return {
-    type: 'blazen.answered',
-    requestId,
-    response: response === event.response ? event : InputResponseEvent({ requestId, response }),
-  }
+  const asked = findRequest(run, requestId)
+  if (asked === undefined) throw new InputRequestError(`No request "${requestId}" is open in run ${run.id}.`, requestId)
+  const { request, way } = asked
+  return toAnswered(way, request.requestId, LiveRun.of(asked.run).checkAnswer(request, event.response))
 }
 
 /** Takes an event from outside, or refuses it: then it is on the stream, and the run is not disturbed. */

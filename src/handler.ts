@@ -153,7 +153,9 @@ export class WorkflowHandler<Result = unknown, State extends object = any> {
       )
     }
     const { accepted } = this.#live.blueprint
-    if (!accepted.includes(event.type)) throw new UnhandledEventError(event, undefined, accepted)
+    // A run inside may have asked, though no step of this one accepts answers.
+    const isAsked = InputResponseEvent.is(event) && findRequest(this.#run, event.requestId) !== undefined
+    if (!isAsked && !accepted.includes(event.type)) throw new UnhandledEventError(event, undefined, accepted)
     if (InputResponseEvent.is(event)) {
       if (delay === undefined) return this.respondToInput(event.requestId, event.response)
       throw new InputRequestError('An answer cannot be delayed: give it when it is due.', event.requestId)

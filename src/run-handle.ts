@@ -47,14 +47,14 @@ export class RunHandle<Result = unknown> {
 
   /** Where the run stands now. */
   async status(): Promise<RunStatus> {
-    const owned = await this.#place.owned(this.runId)
+    const owned = await this.#owned()
     return owned?.handler.status ?? ((await this.#info()).status as RunStatus)
   }
 
   /** What the run's `StopEvent` held. Rejects with the error that the run failed with. Waits for a run that goes on. */
   async result(): Promise<Result> {
     for (;;) {
-      const owned = await this.#place.owned(this.runId)
+      const owned = await this.#owned()
       if (owned !== undefined) {
         // Out of memory, it would come back at once for whoever waits here.
         owned.held = true
@@ -77,7 +77,7 @@ export class RunHandle<Result = unknown> {
 
   /** The questions that have no answer yet, the oldest first. */
   async pendingInputs(): Promise<readonly InputRequestEvent[]> {
-    const owned = await this.#place.owned(this.runId)
+    const owned = await this.#owned()
     if (owned !== undefined) return owned.handler.pendingInputs
     return pendingInputs((await this.mirror()).getSnapshot().context.run)
   }
@@ -89,7 +89,7 @@ export class RunHandle<Result = unknown> {
    * @throws InputRequestError if the request is answered already; EventValidationError; RunFinishedError.
    */
   async respondToInput(requestId: string, response: unknown): Promise<void> {
-    const owned = await this.#place.owned(this.runId)
+    const owned = await this.#owned()
     if (owned?.handler.pendingInputs.some((request) => request.requestId === requestId))
       return owned.handler.respondToInput(requestId, response)
     const { seq } = await this.#alive()
@@ -106,7 +106,7 @@ export class RunHandle<Result = unknown> {
    * @throws EventValidationError, UnhandledEventError or RunFinishedError.
    */
   async sendEvent(event: AnyEvent, options: SendOptions = {}): Promise<void> {
-    const owned = await this.#place.owned(this.runId)
+    const owned = await this.#owned()
     if (owned !== undefined) return owned.handler.sendEvent(event, options)
     const { delay } = options
     if (InputResponseEvent.is(event)) {
@@ -155,6 +155,12 @@ export class RunHandle<Result = unknown> {
     }
     const { status } = await this.#info()
     return endedStatuses.includes(status) ? (this.#ended() as Promise<WorkflowHandler<Result>>) : undefined
+  }
+
+  /** The run, if it is in this process; not one that has just left it, such as one that only waits. */
+  async #owned(): Promise<OwnedRun | undefined> {
+    const owned = await this.#place.owned(this.runId)
+    return owned?.journal.isLost ? undefined : owned
   }
 
   async #post(message: Message): Promise<void> {

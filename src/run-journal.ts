@@ -102,6 +102,11 @@ export class RunJournal implements Journal {
     return this.#unwritten === 0
   }
 
+  /** Whether the run goes on elsewhere, or not at all. */
+  get isLost(): boolean {
+    return this.#lost !== undefined
+  }
+
   get isBusy(): boolean {
     return this.#inFlight > 0
   }

@@ -21,6 +21,7 @@ import {
 } from 'blazen-xstate'
 import { crashAtEveryRecord, virtualTime } from 'blazen-xstate/testing'
 import { describe, expect, test } from 'vitest'
+import { createActor, toPromise } from 'xstate'
 import { z } from 'zod'
 import { createGate, rejection, turns, until } from './waiting.ts'
 
@@ -605,4 +606,29 @@ describe('on a host', () => {
     expect(String(await rejection(handler.result()))).toContain('Too big')
     await until(() => signals.every(({ aborted }) => aborted))
   })
+})
+
+test('an answer that is sent as an event reaches the run inside, through a handler and through plain XState', async () => {
+  const asker = workflow('asker', { input: typeOnly<{ text: string }>() })
+    .step('ask', { accepts: StartEvent, emits: InputRequestEvent }, ({ text }) =>
+      InputRequestEvent({ requestId: 'q', prompt: text }),
+    )
+    .step('answered', { accepts: InputResponseEvent, emits: StopEvent }, ({ response }) =>
+      StopEvent({ result: { words: Number(response) } }),
+    )
+  const Text = defineEvent('Text', typeOnly<{ text: string }>())
+  const Words = defineEvent('Words', typeOnly<{ words: number }>())
+  const asking = workflow('asking')
+    .step('begin', { accepts: StartEvent, emits: Text }, () => Text({ text: '?' }))
+    .step('ask', subWorkflow(asker, { accepts: Text, emits: Words }))
+    .step('end', { accepts: Words, emits: StopEvent }, ({ words }) => StopEvent({ result: words }))
+  const handler = asking.run()
+  await until(() => handler.pendingInputs.length === 1)
+  const { requestId = '' } = handler.pendingInputs[0] ?? {}
+  await handler.sendEvent(InputResponseEvent({ requestId, response: 3 }))
+  expect(await handler.result()).toBe(3)
+  const actor = createActor(asking.machine).start()
+  await until(() => actor.getSnapshot().value === 'waiting')
+  actor.send(InputResponseEvent({ requestId, response: 4 }))
+  expect(await toPromise(actor)).toBe(4)
 })
