@@ -313,7 +313,7 @@ export class Host {
 
 /** Of JavaScript, these may be missing. @throws BlazenError (`invalid_option`) */
 function requireOptions({ store, workflows }: Partial<HostOptions>): void {
-  if (typeof store !== 'object' || store === null || typeof store.append !== 'function')
+  if (typeof store !== 'object' || store === null)
     throw new BlazenError(
       'invalid_option',
       "createHost: expected a `store` to keep the runs in: sqliteStore('runs.db'), postgresStore(url), or memoryStore() for runs that may go with the process.",
