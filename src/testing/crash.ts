@@ -4,7 +4,7 @@ import type { Store, StoredRecord } from '../store.ts'
 import { endedStatuses } from '../store-rules.ts'
 import type { AnyWorkflow } from '../workflow.ts'
 import { createCutStore } from './cut-store.ts'
-import { type Answers, driveRun } from './driven-run.ts'
+import { driveRun } from './driven-run.ts'
 import { mockSteps } from './mock-steps.ts'
 import { realNow, realPause } from './real-time.ts'
 import { checkCalls, settledIn } from './settled-calls.ts'
@@ -20,7 +20,7 @@ export interface CrashOptions {
    * The answers to input requests, by request id, or a function that gives them; `undefined` is none. What a run inside
    * asks has the path to it before its own id: `{ 'order#1/approve': 'yes' }`.
    */
-  readonly answers?: Answers
+  readonly answers?: Readonly<Record<string, unknown>> | ((requestId: string) => unknown)
   /** Effects outside the run that have to be the same however often it was cut: cleared before each run, read after it. */
   readonly effects?: { clear(): void; read(): unknown }
   /**
