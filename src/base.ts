@@ -18,7 +18,7 @@ export function toBase(
   const timeLeftMs = data.timeLeftMs === undefined ? undefined : data.timeLeftMs - spentMs
   const blobs = new Blobs()
   const whence = departing(run, blobs)
-  const snapshot = toSnapshot({ ...picture, data: { ...data, timeLeftMs } }, whence)
+  const snapshot = toSnapshot({ ...picture, data: { ...data, timeLeftMs } }, whence, seq === 1 ? 'start' : undefined)
   return { seq, body: JSON.stringify({ ...snapshot, at, ...whence.plan }), bytes: blobs.toBytes() }
 }
 

@@ -212,6 +212,20 @@ export class SessionEntryLostError extends BlazenError {
   }
 }
 
+/** On what occasion something was to be kept: the run paused, begun on a store, told something, or at work there. */
+export type KeepOccasion = 'pause' | 'start' | 'message' | 'record'
+
+/** What cannot be kept on that occasion, and what comes of it. */
+const occasions: Readonly<Record<KeepOccasion, readonly [what: (run: string) => string, outcome: string]>> = {
+  pause: [(run) => `Run ${run} cannot leave this process`, 'The run goes on undisturbed.'],
+  start: [(run) => `The beginning of run ${run} cannot be written down`, 'It was not started.'],
+  message: [
+    (run) => `What was sent to run ${run} cannot be written down`,
+    'It was refused, and the run goes on undisturbed.',
+  ],
+  record: [(run) => `What a step of run ${run} has done cannot be written down`, 'So the run fails.'],
+}
+
 /** A run holds live values that its pause policy does not let go. */
 export class SessionNotSerializableError extends BlazenError {
   override name = 'SessionNotSerializableError'
@@ -221,10 +235,12 @@ export class SessionNotSerializableError extends BlazenError {
     policy: string,
     /** Every entry in the way: where it is, and what it holds. */
     readonly entries: readonly { readonly where: string; readonly holds: string }[],
+    occasion: KeepOccasion = 'pause',
   ) {
+    const [what, outcome] = occasions[occasion]
     super(
       'session_not_serializable',
-      `Run ${runId} cannot leave this process (sessionPausePolicy "${policy}"):\n${entries.map(({ where, holds }) => `- ${where} holds ${holds}`).join('\n')}\nRegister the class (registerClass), declare the value as a resource of the workflow's \`session\`, or choose sessionPausePolicy: 'warn_drop'. The run goes on undisturbed.`,
+      `${what(runId)} (sessionPausePolicy "${policy}"):\n${entries.map(({ where, holds }) => `- ${where} holds ${holds}`).join('\n')}\nRegister the class (registerClass), declare the value as a resource of the workflow's \`session\`, or choose sessionPausePolicy: 'warn_drop'. ${outcome}`,
     )
   }
 }
@@ -286,11 +302,12 @@ export class SnapshotError extends BlazenError {
 export class RunOwnershipLostError extends BlazenError {
   override name = 'RunOwnershipLostError'
 
-  constructor(readonly runId: string) {
-    super(
-      'run_ownership_lost',
-      `Run ${runId} goes on elsewhere: this handler has lost it. Use the handler that resumed it.`,
-    )
+  constructor(
+    readonly runId: string,
+    /** What has become of the run, as in `was deleted`; and what helps. */
+    fate = 'goes on elsewhere: this handler has lost it. Use the handler that resumed it.',
+  ) {
+    super('run_ownership_lost', `Run ${runId} ${fate}`)
   }
 }
 

@@ -1,11 +1,12 @@
 import type { AnyEventObject } from 'xstate'
-import type { Answered, InputRequest, Run } from '../machines/index.ts'
+import { type Answered, type InputRequest, type Run, startType } from '../machines/index.ts'
 import { isBase } from './base.ts'
 import type { Compiled } from './compile.ts'
 import { BlazenError } from './errors.ts'
 import { type AnyEvent, checkEvent } from './event.ts'
 import { checkAnswer } from './live-run.ts'
 import type { Arrived } from './snapshot-read.ts'
+import { checkStartEvent } from './start-event.ts'
 import type { StoredRecord } from './store.ts'
 import { type Reading, readStoredRun } from './stored-run.ts'
 
@@ -67,7 +68,8 @@ function startedWith(
 ): Arrived {
   if (event === undefined) throw nothingToEdit(records[0])
   const { picture } = readStoredRun(compiled, { base: undefined, records })
-  const open = picture.data.open.map((execution) => Object.assign(execution, { event }))
+  const checked = event.type === startType ? checkStartEvent(compiled.definition, event) : event
+  const open = picture.data.open.map((execution) => Object.assign(execution, { event: checked }))
   return named({ ...picture, data: { ...picture.data, open } }, runId)
 }
 

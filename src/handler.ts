@@ -12,7 +12,7 @@ import {
 import { type AnyEvent, type InputRequestEvent, InputResponseEvent, isEvent } from './event.ts'
 import { type HistoryRecord, toHistory } from './history.ts'
 import { LiveRun, pausedRuns } from './live-run.ts'
-import { findRequest, pendingInputs, requestIds, toAnswered } from './open-request.ts'
+import { findRequest, notOpen, pendingInputs, toAnswered } from './open-request.ts'
 import { RunChanges } from './run-changes.ts'
 import { RunJournal } from './run-journal.ts'
 import { createSeenState, type SeenProperties, type SeenState } from './seen-state.ts'
@@ -23,6 +23,8 @@ import type { RunUsage } from './telemetry.ts'
 
 /** Where a run stands. `waiting`: only a person, or an event from outside, can move it on. */
 export type RunStatus = 'running' | 'waiting' | 'pausing' | 'paused' | 'completed' | 'failed' | 'aborted'
+
+const inspectCustom = Symbol.for('nodejs.util.inspect.custom')
 
 const ended: ReadonlySet<RunStatus> = new Set(['completed', 'failed', 'aborted'])
 
@@ -177,15 +179,7 @@ export class WorkflowHandler<Result = unknown, State extends object = any> {
   async respondToInput(requestId: string, response: unknown): Promise<void> {
     this.#checkAlive()
     const asked = findRequest(this.#run, requestId)
-    if (asked === undefined) {
-      const open = requestIds(this.#run)
-        .map((id) => `"${id}"`)
-        .join(', ')
-      throw new InputRequestError(
-        `Run ${this.runId} has no open request "${requestId}": it was never asked, or it is answered. Open are: ${open || 'none'}.`,
-        requestId,
-      )
-    }
+    if (asked === undefined) throw notOpen(this.#run, requestId)
     const { request, run, way } = asked
     const answer = LiveRun.of(run).checkAnswer(request, response)
     await this.#deliver(toAnswered(way, request.requestId, answer))
@@ -256,6 +250,12 @@ export class WorkflowHandler<Result = unknown, State extends object = any> {
     }
     const records = await journal.records()
     return records.map((record) => toHistory(record, this.#live.blueprint.classes))
+  }
+
+  /** What `console.log` shows in Node: not the actor, which is pages long. */
+  [inspectCustom](_depth: number, options: object, inspect: (shown: unknown, options: object) => string): string {
+    const { runId, status } = this
+    return `WorkflowHandler ${inspect({ runId, status }, options)}`
   }
 
   /** Sends an event to the run; resolves when it is durable, where records are kept. */

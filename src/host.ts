@@ -20,6 +20,7 @@ import { toStartEvent } from './start-event.ts'
 import type { RunFilter, RunInfo, RunPage, Store } from './store.ts'
 import { createReport } from './store-report.ts'
 import { untilStored } from './store-retry.ts'
+import { runStatuses, statusesOf } from './store-rules.ts'
 import { type AnyWorkflow, compiledOf, type RunArguments, type RunOptions, type Workflow } from './workflow.ts'
 
 /** What a host keeps, recovers and tells. */
@@ -88,9 +89,10 @@ export class Host {
   readonly #stored: <Result>(fn: () => Promise<Result>, tries?: number) => Promise<Result>
   readonly #report: (error: unknown) => void
   #closing: Promise<void> | undefined
-  #isClosed = false
+  readonly #closed = new AbortController()
 
   constructor(options: HostOptions) {
+    requireOptions(options)
     const { store, workflows, recover = true, leaseMs = '30s', pollMs = '1s', graceMs = '10s' } = options
     const { maxRuns = 1_000, historyRetention, onStoreError, onInput, clock = systemClock } = options
     this.#store = store
@@ -106,7 +108,7 @@ export class Host {
       this.#workflows.set(workflow.name, compiledOf(workflow))
     }
     this.#report = createReport(onStoreError)
-    const retry = { report: this.#report, isClosed: () => this.#isClosed }
+    const retry = { report: this.#report, isClosed: () => this.#closed.signal.aborted }
     this.#commit = new GroupCommit(store, retry)
     this.#stored = (fn, tries) => untilStored(retry, fn, tries)
     const retentionMs =
@@ -150,6 +152,7 @@ export class Host {
     this.#requireOpen()
     const [input, options = {}] = args
     const { runId = crypto.randomUUID(), idempotencyKey = null, timeout, signal, onInput } = options
+    requireRunId('run', runId)
     const compiled = this.#compiled(workflow.name)
     const event = toStartEvent(compiled.definition, input)
     const timeoutMs = timeout === undefined ? undefined : toMs(timeout, 'run: timeout')
@@ -177,7 +180,14 @@ export class Host {
   }
 
   /** Runs, the last created first. */
-  list(filter?: RunFilter): Promise<RunPage> {
+  async list(filter?: RunFilter): Promise<RunPage> {
+    const asked = filter === undefined ? [] : (statusesOf(filter) ?? [])
+    const unknown = asked.find((status) => !runStatuses.includes(status))
+    if (unknown !== undefined)
+      throw new BlazenError(
+        'invalid_option',
+        `list: no run is ever ${JSON.stringify(unknown)}: expected a status of ${runStatuses.join(', ')}.`,
+      )
     return this.#store.list(filter)
   }
 
@@ -208,7 +218,7 @@ export class Host {
 
   /** Deletes a run with all that is stored of it; one that goes on ends without a trace. False if there is none. */
   async delete(runId: string): Promise<boolean> {
-    this.#runs.lose(runId)
+    this.#runs.lose(runId, 'was deleted, with all that was stored of it.')
     return this.#store.delete(runId)
   }
 
@@ -220,6 +230,7 @@ export class Host {
    */
   async fork(runId: string, options: ForkOptions): Promise<WorkflowHandler> {
     this.#requireOpen()
+    if (options.runId !== undefined) requireRunId('fork', options.runId)
     const { workflow } = await this.#require(runId)
     const compiled = this.#compiled(workflow)
     const records = await allRecords(this.#store, runId)
@@ -248,7 +259,7 @@ export class Host {
     await before(until, Promise.allSettled(this.#starting.values()))
     await this.#runs.rest(until)
     await before(until, Promise.all([claimed, this.#commit.flush()]))
-    this.#isClosed = true
+    this.#closed.abort()
     const ids = this.#runs.close()
     if (ids.length > 0) await this.#store.release(this.#id, ids).catch(this.#report)
   }
@@ -267,6 +278,7 @@ export class Host {
         owned: (id) => this.#runs.get(id),
         take: (id) => this.#take(id),
         compiled: (name) => this.#compiled(name),
+        closed: this.#closed.signal,
       },
       runId,
       workflow,
@@ -297,6 +309,28 @@ export class Host {
   #requireOpen(): void {
     if (this.#closing !== undefined) throw new BlazenError('host_closed', 'The host is closed, and starts no run.')
   }
+}
+
+/** Of JavaScript, these may be missing. @throws BlazenError (`invalid_option`) */
+function requireOptions({ store, workflows }: Partial<HostOptions>): void {
+  if (typeof store !== 'object' || store === null || typeof store.append !== 'function')
+    throw new BlazenError(
+      'invalid_option',
+      "createHost: expected a `store` to keep the runs in: sqliteStore('runs.db'), postgresStore(url), or memoryStore() for runs that may go with the process.",
+    )
+  if (!Array.isArray(workflows))
+    throw new BlazenError(
+      'invalid_option',
+      'createHost: expected `workflows`, the list of those whose runs the host starts and recovers: createHost({ store, workflows: [greeter] }).',
+    )
+}
+
+function requireRunId(where: string, runId: string): void {
+  if (typeof runId === 'string' && runId !== '') return
+  throw new BlazenError(
+    'invalid_option',
+    `${where}: expected a text that is not empty as runId, got ${JSON.stringify(runId)}. Leave it out for a random UUID.`,
+  )
 }
 
 /** Waits for what is under way, but not beyond a time. */

@@ -1,12 +1,13 @@
 import { fail, type Sent } from '../machines/index.ts'
 import type { Compiled } from './compile.ts'
-import { UnhandledEventError } from './errors.ts'
+import { type BlazenError, EventValidationError, UnhandledEventError } from './errors.ts'
 import type { WorkflowHandler } from './handler.ts'
 import { fromLetter, type Message } from './letter.ts'
 import { LiveRun } from './live-run.ts'
 import { findRequest, toAnswered } from './open-request.ts'
 import type { RunJournal } from './run-journal.ts'
 import type { Letter, Store } from './store.ts'
+import { warn } from './warn.ts'
 
 export interface InboxPlace {
   readonly store: Store
@@ -57,7 +58,7 @@ export class Inbox {
   }
 
   async #take(letter: Letter): Promise<void> {
-    const { journal, compiled, report } = this.#place
+    const { journal, compiled, runId, report } = this.#place
     this.#taking.add(letter.id)
     try {
       const message = fromLetter(letter, compiled.blueprint.classes)
@@ -66,7 +67,9 @@ export class Inbox {
       if (fact === undefined) this.#taking.delete(letter.id)
       else journal.sendLetter(fact, letter.id).catch(() => {})
     } catch (error) {
-      report(error)
+      // What does not fit is the fault of whoever sent it, who may be far; what cannot be read is one of the store.
+      if (error instanceof EventValidationError || error instanceof UnhandledEventError) refuse(runId, error)
+      else report(error)
       journal.dropLetter(letter.id)
     }
   }
@@ -108,6 +111,14 @@ export class Inbox {
       return true
     }
   }
+}
+
+/** Says each time that a letter comes to nothing. */
+function refuse(runId: string, error: BlazenError): void {
+  warn(
+    'BLAZEN_LETTER_REFUSED',
+    `Run ${runId} goes on undisturbed, and has not taken what was sent to it from outside: ${error.message}`,
+  )
 }
 
 /** Whether a request was answered after record `seq`. */

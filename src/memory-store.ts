@@ -45,11 +45,11 @@ interface Entry {
 }
 
 /** Keeps runs in this process: for tests, and for runs that may go with it. */
-export function memoryStore({ now = Date.now }: MemoryStoreOptions = {}): Store {
+export function memoryStore({ now = Date.now }: MemoryStoreOptions = {}): Store & AsyncDisposable {
   return new MemoryStore(now)
 }
 
-class MemoryStore implements Store {
+class MemoryStore implements Store, AsyncDisposable {
   readonly #now: () => number
   /** In the order in which they were created. */
   readonly #runs = new Map<string, Entry>()
@@ -241,6 +241,10 @@ class MemoryStore implements Store {
   async close(): Promise<void> {
     this.#isClosed = true
     this.#listeners.clear()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 
   #ownedBy(runId: string, owner: Owner): Entry | undefined {

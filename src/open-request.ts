@@ -8,6 +8,7 @@ import {
   responseType,
   toLabel,
 } from '../machines/index.ts'
+import { InputRequestError } from './errors.ts'
 import type { InputRequestEvent } from './event.ts'
 import { type Hop, unwrap, wrap } from './inner-fact.ts'
 
@@ -96,4 +97,13 @@ export function answeredIn(run: Run, fact: AnyEventObject): string | undefined {
   const { requestId } = inner.fact as unknown as Answered
   return openRequests(run).find(({ run: asking, request }) => asking === inner.run && request.requestId === requestId)
     ?.id
+}
+
+/** The error of an answer to a request that is not open. */
+export function notOpen(run: Run, requestId: string): InputRequestError {
+  const open = requestIds(run).map((id) => `"${id}"`)
+  return new InputRequestError(
+    `Run ${run.id} has no open request "${requestId}": it was never asked, or it is answered. Open are: ${open.join(', ') || 'none'}.`,
+    requestId,
+  )
 }

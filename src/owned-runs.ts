@@ -319,16 +319,21 @@ export class OwnedRuns {
   close(): readonly string[] {
     this.#isClosed = true
     const { ids } = this
-    for (const runId of ids) this.lose(runId)
+    for (const runId of ids)
+      this.lose(runId, 'was handed over when its host was closed: any host on the store goes on with it.')
     return ids
   }
 
-  /** A run is not this process's any more. */
-  lose(runId: string): void {
+  /**
+   * A run is not this process's any more.
+   *
+   * @param fate what has become of it.
+   */
+  lose(runId: string, fate = 'goes on in another process, which has claimed it. Ask the host for it again.'): void {
     this.#unpark(runId)
     const arriving = this.#arriving.get(runId)
     if (arriving !== undefined) this.#arrived(arriving.info, undefined)
-    this.#runs.get(runId)?.journal.lose(new RunOwnershipLostError(runId))
+    this.#runs.get(runId)?.journal.lose(new RunOwnershipLostError(runId, fate))
   }
 
   #revive(parked: ParkedRun): Promise<OwnedRun | undefined> {

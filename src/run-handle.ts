@@ -1,5 +1,5 @@
 import { type AnyActorRef, createActor } from 'xstate'
-import { type Clock, fail, now } from '../machines/index.ts'
+import { type Clock, fail, nestedRuns, now, type Run } from '../machines/index.ts'
 import { allRecords } from './all-records.ts'
 import { ArrivedRun, type Compiled, nestedIn } from './compile.ts'
 import type { SendOptions } from './context.ts'
@@ -12,7 +12,7 @@ import { wasAnswered } from './inbox.ts'
 import type { Hop } from './inner-fact.ts'
 import { type Message, toLetter } from './letter.ts'
 import { type Blueprint, checkAnswer } from './live-run.ts'
-import { findRequest, pendingInputs } from './open-request.ts'
+import { findRequest, notOpen, pendingInputs } from './open-request.ts'
 import type { OwnedRun } from './owned-runs.ts'
 import { type JournalPlace, RunJournal } from './run-journal.ts'
 import type { RunInfo, Store } from './store.ts'
@@ -30,6 +30,8 @@ export interface HandlePlace {
   /** The run, if nobody has it, or this process: taken over. */
   readonly take: (runId: string) => Promise<OwnedRun | undefined>
   readonly compiled: (workflow: string) => Compiled
+  /** Aborted when the host is closed: nobody waits for anything here then. */
+  readonly closed: AbortSignal
 }
 
 /** A run on a host's store: in this process, in another one, in none, or ended. */
@@ -51,7 +53,11 @@ export class RunHandle<Result = unknown> {
     return owned?.handler.status ?? ((await this.#info()).status as RunStatus)
   }
 
-  /** What the run's `StopEvent` held. Rejects with the error that the run failed with. Waits for a run that goes on. */
+  /**
+   * What the run's `StopEvent` held. Rejects with the error that the run failed with. Waits for a run that goes on.
+   *
+   * @throws BlazenError (`host_closed`) if the host is closed before the run has ended.
+   */
   async result(): Promise<Result> {
     for (;;) {
       const owned = await this.#owned()
@@ -65,7 +71,9 @@ export class RunHandle<Result = unknown> {
       }
       const { status } = await this.#info()
       if (endedStatuses.includes(status)) return (await this.#ended()).result() as Promise<Result>
-      await new Promise((resolve) => setTimeout(resolve, this.#place.pollMs))
+      const { closed, pollMs } = this.#place
+      if (closed.aborted) throw closedWhileWaiting(this.runId)
+      await sleep(pollMs, closed)
     }
   }
 
@@ -83,21 +91,32 @@ export class RunHandle<Result = unknown> {
   }
 
   /**
-   * Answers a request, wherever the run is. Resolves when the answer is durable. One that comes before the question
-   * waits for it.
+   * Answers a request, wherever the run is. Resolves when the answer is durable. While the run is at work, one that
+   * comes before the question waits for it.
    *
-   * @throws InputRequestError if the request is answered already; EventValidationError; RunFinishedError.
+   * @throws InputRequestError if the request is answered already, or the run waits for others alone;
+   * EventValidationError; RunFinishedError.
    */
   async respondToInput(requestId: string, response: unknown): Promise<void> {
     const owned = await this.#owned()
     if (owned?.handler.pendingInputs.some((request) => request.requestId === requestId))
       return owned.handler.respondToInput(requestId, response)
     const { seq } = await this.#alive()
-    const asked = findRequest((await this.mirror()).getSnapshot().context.run, requestId)
+    const mirror = await this.mirror()
+    const asked = findRequest(mirror.getSnapshot().context.run, requestId)
     if (asked !== undefined) checkAnswer(this.#blueprintAt(asked.way), asked.request, response)
-    else if (await wasAnswered(this.#place.store, this.runId, requestId, 0))
-      throw answeredAlready(this.runId, requestId)
+    else await this.#requireEarly(owned?.handler.actor ?? mirror, requestId)
     await this.#post({ kind: 'answer', requestId, response, seq })
+  }
+
+  /** @throws InputRequestError where nothing but another answer, or an event, could bring the run to ask. */
+  async #requireEarly(actor: AnyActorRef, requestId: string): Promise<void> {
+    const { store } = this.#place
+    const { value, context } = actor.getSnapshot()
+    if (await wasAnswered(store, this.runId, requestId, 0)) throw answeredAlready(this.runId, requestId)
+    // What is due some time, or lies in the inbox, may have it ask.
+    if (value !== 'waiting' || willMove(context.run) || (await store.inbox(this.runId)).length > 0) return
+    throw notOpen(context.run, requestId)
   }
 
   /**
@@ -229,6 +248,34 @@ function settle<Value>(promise: Promise<Value>): Promise<{ settled: boolean; val
   return promise.then(
     (value) => ({ settled: true, value }),
     (error: unknown) => ({ settled: false, error }),
+  )
+}
+
+/** Whether an event is on its way to the run, or to one inside it. */
+function willMove(run: Run): boolean {
+  const timers = [run, ...Array.from(nestedRuns(run), ({ child }) => child.run)].flatMap(({ timers }) => [
+    ...timers.values(),
+  ])
+  return timers.some(({ event }) => event !== undefined)
+}
+
+/** Sleeps, but not beyond the moment in which `closed` is aborted. */
+function sleep(ms: number, closed: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = () => {
+      clearTimeout(timer)
+      closed.removeEventListener('abort', wake)
+      resolve()
+    }
+    const timer = setTimeout(wake, ms)
+    closed.addEventListener('abort', wake)
+  })
+}
+
+function closedWhileWaiting(runId: string): BlazenError {
+  return new BlazenError(
+    'host_closed',
+    `The host was closed before run ${runId} had ended: any host on the store goes on with it. Await result() before the host is closed, or ask an open host for it.`,
   )
 }
 

@@ -238,7 +238,7 @@ export class RunJournal implements Journal {
     const { fact: inner, child, way } = unwrap(this.#run, fact)
     const pack = new Packer(child === undefined ? departing : departing.child(child))
     const { kind, body } = encodeFact(inner, pack)
-    pack.done(this.#run.id)
+    pack.done(this.#run.id, isFromOutside(inner) ? 'message' : 'record')
     if (way.length === 0) return { kind, body }
     const asked = answeredIn(this.#run, fact)
     return { kind, body: { ...body, in: way, ...(asked === undefined ? {} : { asked }) } }
@@ -273,7 +273,14 @@ export class RunJournal implements Journal {
       },
       onLost: (error) => {
         const isConflict = error instanceof StoreError && error.code === 'conflict'
-        this.lose(isConflict ? new RunOwnershipLostError(this.#run.id) : error)
+        this.lose(
+          isConflict
+            ? new RunOwnershipLostError(
+                this.#run.id,
+                'has another owner by now, or was deleted. Ask a host for it again.',
+              )
+            : error,
+        )
       },
     })
   }

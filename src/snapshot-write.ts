@@ -9,7 +9,7 @@ import {
 } from '../machines/index.ts'
 import type { ClassRegistry } from './class-codec.ts'
 import { type Blobs, type PersistedValue, persist, refusalOf, type Stored, store } from './codec.ts'
-import { SessionNotSerializableError } from './errors.ts'
+import { type KeepOccasion, SessionNotSerializableError } from './errors.ts'
 import type { AnyEvent } from './event.ts'
 import { storeFailure } from './failure.ts'
 import { originOf } from './origin.ts'
@@ -50,10 +50,10 @@ export interface Departing {
  *
  * @throws SessionNotSerializableError with everything that the policy does not let go.
  */
-export function toSnapshot(picture: RunPicture, departing: Departing): WorkflowSnapshot {
+export function toSnapshot(picture: RunPicture, departing: Departing, occasion?: KeepOccasion): WorkflowSnapshot {
   const pack = new Packer(departing)
   const snapshot = packRun(picture, departing, pack)
-  pack.done(picture.data.id)
+  pack.done(picture.data.id, occasion)
   return snapshot
 }
 
@@ -202,9 +202,9 @@ export class Packer {
   }
 
   /** @throws SessionNotSerializableError */
-  done(runId: string): void {
+  done(runId: string, occasion?: KeepOccasion): void {
     const { policy, onDrop } = this.#departing
-    if (this.#refused.length > 0) throw new SessionNotSerializableError(runId, policy, this.#refused)
+    if (this.#refused.length > 0) throw new SessionNotSerializableError(runId, policy, this.#refused, occasion)
     if (this.#dropped.length > 0) onDrop(this.#dropped)
   }
 

@@ -28,6 +28,17 @@ export function toStartEvent({ name, options, isInputWhole }: WorkflowDefinition
   return { type: startType, ...value }
 }
 
+/** The event again, as its workflow's schema outputs what stands on it. @throws EventValidationError */
+export function checkStartEvent(definition: WorkflowDefinition, event: AnyEvent): AnyEvent {
+  const { options, isInputWhole } = definition
+  if (options.input === undefined) return event
+  const { type: _, ...fields } = event as AnyEvent & { readonly input?: unknown }
+  // As it is made of an input: what is no plain object stands in `input`, alone.
+  const isAlone = Object.keys(fields).every((field) => field === 'input')
+  const isWhole = isInputWhole || (isAlone && 'input' in fields && parse(options.input, fields).issues !== undefined)
+  return toStartEvent(definition, isWhole ? fields.input : fields)
+}
+
 function isPlainObject(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)

@@ -1,6 +1,12 @@
 import { StoreError } from './errors.ts'
 import type { Append, RunFilter, StoredRecord } from './store.ts'
 
+/** The statuses that the engine gives its runs. */
+export const runStatuses: readonly string[] = [
+  ...['running', 'waiting', 'pausing', 'paused'],
+  ...['completed', 'failed', 'aborted'],
+]
+
 /** The statuses of a run that has ended: nobody claims it any more. */
 export const endedStatuses: readonly string[] = ['completed', 'failed', 'aborted']
 

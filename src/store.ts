@@ -83,6 +83,9 @@ export interface Store {
 
   /** Gives up what the store itself has opened. Closing twice does nothing. */
   close(): Promise<void>
+
+  /** `close()`, for `await using`. */
+  [Symbol.asyncDispose]?(): Promise<void>
 }
 
 /** Who owns a run. `epoch` grows by one with every claim, so that an owner that was asleep is fenced off. */

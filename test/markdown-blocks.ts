@@ -14,6 +14,8 @@ export interface CodeBlock {
   /** Where it stands, as in `README.md:12`. */
   readonly place: string
   readonly language: 'ts' | 'tsx'
+  /** The file that its first line names, as in `// flows.ts`: the blocks of the same document may import it. */
+  readonly file?: string
   /** The program, at the lines where it stands in the Markdown, so that errors name those. */
   readonly program: string
   /** What its `// prints …` comments say, in their order; empty where there are none. */
@@ -23,6 +25,7 @@ export interface CodeBlock {
 /**
  * Tests documents of this repository: every `ts` or `tsx` block is a whole program that type-checks and runs to its end.
  * If it has comments `// prints …`, their texts are the lines that it prints, all of them.
+ * A block whose first line is a comment with the name of a file, as `// flows.ts`, is that file for the others of its document.
  * The default export of a `tsx` block is rendered in a page, where comments `// click …` (the name of a button) and
  * `// shows …` (a text that is there in the end) are done in their order.
  * Links inside the repository lead to files that exist, and to headings there; `npm run` commands to scripts.
@@ -94,9 +97,11 @@ export function findBlocks(document: string, markdown: string): CodeBlock[] {
     while (at < lines.length && lines[at]?.trim() !== ticks)
     if (language !== 'ts' && language !== 'tsx') continue
     const code = lines.slice(first, at).map((line) => line.slice(indent.length))
+    const file = /^\/\/ ([\w-]+\.tsx?)$/.exec(code[0] ?? '')?.[1]
     blocks.push({
       place: `${document}:${first + 1}`,
       language,
+      ...(file === undefined ? {} : { file }),
       program: `${'\n'.repeat(first)}${code.join('\n')}\nexport {}\n`,
       prints: code.flatMap((line) => /\/\/ prints (.*)$/.exec(line)?.[1] ?? []),
     })
@@ -136,9 +141,9 @@ function folderOf(document: string): string {
   return join(root, 'test/.blocks', document)
 }
 
-function toPath({ place, language }: CodeBlock): string {
+function toPath({ place, language, file }: CodeBlock): string {
   const [document = '', line = ''] = place.split(':')
-  return join(folderOf(document), `${line}.${language}`)
+  return join(folderOf(document), file ?? `${line}.${language}`)
 }
 
 function findTypeErrors(paths: readonly string[]): string[] {

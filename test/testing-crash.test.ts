@@ -6,10 +6,12 @@ import {
   memoryStore,
   StartEvent,
   StopEvent,
+  subWorkflow,
   workflow,
 } from 'blazen-xstate'
 import { crashAtEveryRecord, failSteps, mockSteps } from 'blazen-xstate/testing'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import { checkCalls, settledIn } from '../src/testing/settled-calls.ts'
 
 const Job = defineEvent<{ n: number }>('Job')
@@ -63,4 +65,97 @@ test('a function that is called for an execution that had settled is told of', a
   expect(() => checkCalls('here', settled, watched)).toThrow(
     'here: the function of step "begin" was called again for execution r/1, which had settled in record 2.',
   )
+})
+
+test('what holds the id of an execution is the same however the run is cut', async () => {
+  const paid = new Map<string, number>()
+  const flow = workflow('payment')
+    .step('begin', { accepts: StartEvent }, () => Job({ n: 1 }))
+    .step('pay', { accepts: Job }, ({ n }, ctx) => {
+      paid.set(ctx.executionId, n)
+      return StopEvent({ result: `receipt for ${ctx.executionId}` })
+    })
+  const effects = { clear: () => paid.clear(), read: () => [...paid] }
+  const { result } = await crashAtEveryRecord(flow, { effects })
+  expect(paid).toEqual(new Map([[String(result).replace('receipt for ', ''), 1]]))
+}, 60_000)
+
+describe('an answer that is missing ends the test at once', () => {
+  const approval = workflow('approval', { requests: { approval: { response: z.enum(['yes', 'no']) } } })
+    .step('ask', { accepts: StartEvent, emits: InputRequestEvent }, () => {
+      return InputRequestEvent({ requestId: 'approve', prompt: 'Publish?', kind: 'approval' })
+    })
+    .step('hear', { accepts: InputResponseEvent, emits: StopEvent }, ({ response }) => StopEvent({ result: response }))
+
+  /** The time that a run has goes far beyond that of the test. */
+  const patient = { timeoutMs: 600_000 }
+
+  test.each([
+    { answers: undefined, given: '`answers` is not given' },
+    { answers: {}, given: '`answers` has none' },
+    { answers: { aprove: 'yes' }, given: '`answers` has only "aprove"' },
+    { answers: () => undefined, given: '`answers` gives undefined' },
+  ])(
+    'and says what there is: $given',
+    async ({ answers, given }) => {
+      await expect(crashAtEveryRecord(approval, { ...patient, ...(answers && { answers }) })).rejects.toThrow(
+        `The run waits for an answer to "approve" (Publish?): ${given}. Give it, as in answers: { approve: … }.`,
+      )
+    },
+    60_000,
+  )
+
+  test('of a run inside, by the key that it has here, which answers it', async () => {
+    const desk = workflow('desk').step(
+      'order',
+      subWorkflow(approval, { accepts: StartEvent, emits: StopEvent, output: (result) => StopEvent({ result }) }),
+    )
+    await expect(crashAtEveryRecord(desk, { ...patient, answers: { approve: 'yes' } })).rejects.toThrow(
+      `The run waits for an answer to "order#1/approve" (Publish?): \`answers\` has only "approve". Give it, as in answers: { 'order#1/approve': … }.`,
+    )
+    const { result } = await crashAtEveryRecord(desk, { answers: { 'order#1/approve': 'yes' } })
+    expect(result).toBe('yes')
+  }, 60_000)
+
+  test('of a request without an id of its own, which has another one in each run', async () => {
+    const flow = workflow('nameless').step('ask', { accepts: StartEvent }, () => InputRequestEvent({ prompt: 'Well?' }))
+    const hearing = flow.step('hear', { accepts: InputResponseEvent }, () => StopEvent({ result: 1 }))
+    await expect(crashAtEveryRecord(hearing, patient)).rejects.toThrow(
+      'Name the request first, by a `requestId`: it has another one each time. Give it, as in answers: { approve: … }.',
+    )
+  }, 60_000)
+
+  test('but not while a delayed event, or a request beside it, may move the run on', async () => {
+    const two = workflow('two')
+      .step('ask', { accepts: StartEvent }, (_event, ctx) => {
+        ctx.sendEvent(Job({ n: 2 }), { delay: '3d' })
+        return [
+          InputRequestEvent({ requestId: 'never', prompt: 'Well?' }),
+          InputRequestEvent({ requestId: 'late', prompt: 'Well?', timeout: '1d', default: 'nobody' }),
+        ]
+      })
+      .step('hear', { accepts: InputResponseEvent }, () => null)
+      .step('end', { accepts: Job }, ({ n }) => StopEvent({ result: n }))
+    expect((await crashAtEveryRecord(two)).result).toBe(2)
+  }, 60_000)
+
+  test('nor while a function in the process is at an answer, for longer than time waits for it', async () => {
+    const asked = workflow('asked', {
+      onInput: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 150))
+        return 'from here'
+      },
+    })
+      .step('ask', { accepts: StartEvent }, () => InputRequestEvent({ requestId: 'q', prompt: 'Well?' }))
+      .step('hear', { accepts: InputResponseEvent }, ({ response }) => StopEvent({ result: response }))
+    expect((await crashAtEveryRecord(asked)).result).toBe('from here')
+  }, 60_000)
+
+  test('and so does one that its schema refuses', async () => {
+    const refused = crashAtEveryRecord(approval, { ...patient, answers: { approve: 'perhaps' } })
+    await expect(refused).rejects.toThrow(
+      /^The answer to request "approve" does not fit the schema of its kind "approval": .*yes.* Give one that does, as in answers: \{ approve: … \}\.$/,
+    )
+    await expect(refused).rejects.toMatchObject({ cause: { name: 'EventValidationError' } })
+  }, 60_000)
 })

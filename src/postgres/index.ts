@@ -25,7 +25,10 @@ export interface PostgresOptions {
  * @example
  * const store = postgresStore('postgres://localhost/app')
  */
-export function postgresStore(urlOrPool: string | PostgresPool, { schema = 'blazen' }: PostgresOptions = {}): Store {
+export function postgresStore(
+  urlOrPool: string | PostgresPool,
+  { schema = 'blazen' }: PostgresOptions = {},
+): Store & AsyncDisposable {
   const isOurs = typeof urlOrPool === 'string'
   return new PostgresStore(async () => (isOurs ? openPool(urlOrPool) : urlOrPool), isOurs, schema)
 }

@@ -43,7 +43,7 @@ import { migrate, quoteName } from './schema.ts'
 import { type Statements, statementsOf } from './statements.ts'
 
 /** A store in a schema of a PostgreSQL database. Each call but `delete` is one statement, which is one transaction. */
-export class PostgresStore implements Store {
+export class PostgresStore implements Store, AsyncDisposable {
   readonly #open: () => Promise<PostgresPool>
   readonly #isOurs: boolean
   readonly #schema: string
@@ -204,6 +204,10 @@ export class PostgresStore implements Store {
     const pool = await this.#opening?.catch(() => undefined)
     if (this.#isOurs) await pool?.end()
     else pool?.removeListener('error', ignore)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 
   /** Whether this very append was made before: the answer to it was lost. */

@@ -3,6 +3,9 @@
  *
  * @module blazen-xstate/sqlite
  */
+import { existsSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { StoreError } from '../errors.ts'
 import type { Store } from '../store.ts'
 import { openDatabase, type SqliteHandle } from './handle.ts'
 import { configure, migrate, type Synchronous } from './schema.ts'
@@ -40,7 +43,7 @@ export interface SqliteOptions {
 export function sqliteStore(
   pathOrHandle: string | SqliteHandle,
   { synchronous = 'normal', busyTimeoutMs = 5000 }: SqliteOptions = {},
-): Store {
+): Store & AsyncDisposable {
   const isOurs = typeof pathOrHandle === 'string'
   const handle = isOurs ? open(pathOrHandle) : pathOrHandle
   const file = isOurs ? pathOrHandle : fileOf(handle)
@@ -58,6 +61,15 @@ function open(path: string): SqliteHandle {
   try {
     return openDatabase(path)
   } catch (error) {
+    const folder = dirname(path)
+    // One driver throws a TypeError here, the other an error of SQLite.
+    if (!existsSync(folder))
+      throw new StoreError(
+        'store_unavailable',
+        `${path}: the database cannot be opened, since its folder ${resolve(folder)} does not exist. Create the folder (mkdirSync(folder, { recursive: true })), or give another path.`,
+        true,
+        { cause: error },
+      )
     throw toStoreError(error, { file: path })
   }
 }

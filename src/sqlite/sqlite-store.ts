@@ -54,7 +54,7 @@ interface Creates {
 }
 
 /** A store on an open database with its tables made. Everything is done at once; promises are for the port's sake. */
-export class SqliteStore implements Store {
+export class SqliteStore implements Store, AsyncDisposable {
   readonly #handle: SqliteHandle
   readonly #statements: Statements
   readonly #watch: LetterWatch
@@ -200,6 +200,8 @@ export class SqliteStore implements Store {
   watch(listener: (runId: string) => void): { unsubscribe(): void } {
     return this.#guard('looking for letters', () => this.#watch.add(listener))
   }
+
+  readonly [Symbol.asyncDispose] = (): Promise<void> => this.close()
 
   async close(): Promise<void> {
     if (this.#isClosed) return

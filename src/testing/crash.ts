@@ -4,10 +4,11 @@ import type { Store, StoredRecord } from '../store.ts'
 import { endedStatuses } from '../store-rules.ts'
 import type { AnyWorkflow } from '../workflow.ts'
 import { createCutStore } from './cut-store.ts'
+import { type Answers, driveRun } from './driven-run.ts'
 import { mockSteps } from './mock-steps.ts'
 import { realNow, realPause } from './real-time.ts'
 import { checkCalls, settledIn } from './settled-calls.ts'
-import { type VirtualTime, virtualTime } from './virtual-time.ts'
+import { virtualTime } from './virtual-time.ts'
 
 /** What a function gets of the machine's time before time passes over it; a dead process's wait for as long in vain. */
 const patienceMs = 100
@@ -15,8 +16,11 @@ const patienceMs = 100
 /** How the run is started, answered and judged. */
 export interface CrashOptions {
   readonly input?: unknown
-  /** The answers to input requests, by request id, or a function that gives them. */
-  readonly answers?: Readonly<Record<string, unknown>> | ((requestId: string) => unknown)
+  /**
+   * The answers to input requests, by request id, or a function that gives them; `undefined` is none. What a run inside
+   * asks has the path to it before its own id: `{ 'order#1/approve': 'yes' }`.
+   */
+  readonly answers?: Answers
   /** Effects outside the run that have to be the same however often it was cut: cleared before each run, read after it. */
   readonly effects?: { clear(): void; read(): unknown }
   /**
@@ -52,12 +56,16 @@ interface Outcome {
  * Runs a workflow once, then once for each of its records: the process "dies" when that record is stored, another one
  * recovers the run, and result, state and effects have to be the same. No function is called again for an execution that
  * had settled. Time is virtual: a workflow may wait for days. An input request with a timeout that has no answer in
- * `answers` runs out of time.
+ * `answers` runs out of time. The run has the same id however often it is cut, so that what holds `ctx.executionId` is
+ * the same too.
  *
- * @throws Error at the first difference.
+ * @throws Error at the first difference, and at once where the run waits for an answer that `answers` does not have, or
+ * one is refused by its schema.
  */
 export async function crashAtEveryRecord(workflow: AnyWorkflow, options: CrashOptions = {}): Promise<CrashReport> {
-  const expected = await runCutAt(workflow, options, { seq: Number.POSITIVE_INFINITY, where: '' })
+  // Not the same for all calls: what they do outside, by the keys of their executions, is not of one another.
+  const runId = crypto.randomUUID()
+  const expected = await runCutAt(workflow, options, { runId, seq: Number.POSITIVE_INFINITY, where: '' })
   const cuts: number[] = []
   const tryCut = async (cut: Cut) => {
     const got = await runCutAt(workflow, options, cut)
@@ -66,9 +74,9 @@ export async function crashAtEveryRecord(workflow: AnyWorkflow, options: CrashOp
   }
   const { effects, lostRecords = effects !== undefined } = options
   for (let seq = 1; seq < expected.records.length; seq++) {
-    await tryCut({ seq, where: `cut at record ${seq}` })
+    await tryCut({ runId, seq, where: `cut at record ${seq}` })
     const next = seq + 1
-    if (lostRecords) await tryCut({ seq: next, where: `cut before record ${next}`, lost: true })
+    if (lostRecords) await tryCut({ runId, seq: next, where: `cut before record ${next}`, lost: true })
     cuts.push(seq)
   }
   return { records: expected.records.length, cuts, result: expected.result }
@@ -76,6 +84,7 @@ export async function crashAtEveryRecord(workflow: AnyWorkflow, options: CrashOp
 
 /** When a process dies. */
 interface Cut {
+  readonly runId: string
   readonly seq: number
   readonly where: string
   /** Whether that record is not stored any more. */
@@ -83,7 +92,9 @@ interface Cut {
 }
 
 async function runCutAt(workflow: AnyWorkflow, options: CrashOptions, cut: Cut): Promise<Outcome> {
-  options.effects?.clear()
+  const { runId } = cut
+  const { answers, effects } = options
+  effects?.clear()
   let skippedMs = 0
   const store = memoryStore({ now: () => Date.now() + skippedMs })
   const cutStore = createCutStore(store, cut.seq, cut.lost)
@@ -92,8 +103,10 @@ async function runCutAt(workflow: AnyWorkflow, options: CrashOptions, cut: Cut):
   const settings = { pollMs: 10, leaseMs: '1h', graceMs: 0 } as const
   const first = createHost({ ...settings, store: cutStore, clock: time.clock, workflows: [workflow], recover: false })
   try {
-    const { runId } = await first.run(workflow, options.input as never)
-    await Promise.race([drive(first, runId, options, { time, until, isOver: () => cutStore.isCut }), cutStore.cut])
+    await first.run(workflow, options.input as never, { runId })
+    const here = { host: first, runId, answers, until }
+    const driven = driveRun({ ...here, time, isOver: () => cutStore.isCut, isHeld: true })
+    await Promise.race([driven, cutStore.cut])
     if (!cutStore.isCut) return await outcomeOf(first, store, runId, options)
     // The dead host's lease runs out, and its timers are nobody's.
     skippedMs += 7_200_000
@@ -101,43 +114,12 @@ async function runCutAt(workflow: AnyWorkflow, options: CrashOptions, cut: Cut):
     const settled = await settledIn(store, runId)
     const watched = mockSteps(workflow, {})
     await using second = createHost({ ...settings, store, clock: later.clock, workflows: [watched] })
-    await drive(second, runId, options, { time: later, until, isOver: () => false })
+    await driveRun({ ...here, host: second, time: later, isOver: () => false, isHeld: false })
     checkCalls(cut.where, settled, watched)
     return await outcomeOf(second, store, runId, options)
   } finally {
     if (!cutStore.isCut) await first.close()
   }
-}
-
-/** Answers what the run asks, and has time pass when it waits for nothing else, until it has ended. */
-async function drive(
-  host: Host,
-  runId: string,
-  { answers }: CrashOptions,
-  { time, until, isOver }: { time: VirtualTime; until: number; isOver: () => boolean },
-): Promise<void> {
-  while (!isOver()) {
-    await time.advance(0)
-    const run = await host.get(runId)
-    const status = await run?.status()
-    if (status === undefined || endedStatuses.includes(status)) return
-    let isAnswered = false
-    for (const { requestId, timeout } of (await run?.pendingInputs()) ?? []) {
-      const response = typeof answers === 'function' ? answers(requestId) : answers?.[requestId]
-      // What nobody answers runs out of time, where it can.
-      if (response === undefined && timeout !== undefined) continue
-      // It may have been answered just before the process died.
-      await run?.respondToInput(requestId, response).catch(() => {})
-      isAnswered = true
-    }
-    if (realNow() > until)
-      throw new Error(`The run has not ended in time: it is ${status}, after ${await lastRecords(host, runId)}.`)
-    if (!isAnswered && !isOver() && !(await time.skip())) await realPause(1)
-  }
-}
-
-async function lastRecords(host: Host, runId: string): Promise<string> {
-  return (await host.history(runId)).map(({ seq, kind, step }) => `${seq} ${kind} ${step ?? ''}`.trim()).join(', ')
 }
 
 async function outcomeOf(host: Host, store: Store, runId: string, { effects }: CrashOptions): Promise<Outcome> {
@@ -152,7 +134,7 @@ async function outcomeOf(host: Host, store: Store, runId: string, { effects }: C
   for (const { writes = [] } of await host.history(runId)) for (const [key, value] of writes) state[key] = value
   return {
     result: settled?.result,
-    error: settled?.error?.replaceAll(runId, 'the run'),
+    error: settled?.error,
     state,
     effects: effects?.read(),
     records: await store.records(runId),
