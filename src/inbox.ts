@@ -135,6 +135,12 @@ export async function wasAnswered(store: Store, runId: string, requestId: string
 }
 
 /** The id of the request that a record answers, as the outermost run knows it. */
-function answeredBy({ requestId, asked = requestId }: { readonly requestId: string; readonly asked?: string }): string {
+export function answeredBy({
+  requestId,
+  asked = requestId,
+}: {
+  readonly requestId: string
+  readonly asked?: string
+}): string {
   return asked
 }

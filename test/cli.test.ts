@@ -227,7 +227,7 @@ describe('answer', () => {
     await written(child, 'at rest')
     const refused = await project.blazen(['answer', 'live', 'approve', '"perhaps"', '--wait', '30s'], env)
     expect(refused.code).toBe(1)
-    expect(refused.stderr).toContain('refused it')
+    expect(refused.stderr).toContain('refused it: it does not fit the schema of its kind "approval".')
     expect(await project.blazen(['answer', 'live', 'approve', '"yes"', '--wait', '30s'], env)).toEqual({
       ...{ code: 0, stdout: 'Answered: record 5 of run live.\n', stderr: '' },
     })
@@ -312,7 +312,9 @@ describe('resume', () => {
   test('leaves a run that waits', async () => {
     const { code, stdout } = await project.blazen(['resume', 'waiting', '-w', 'flows.ts'], env)
     expect(code).toBe(0)
-    expect(stdout).toBe("Run waiting waits for answers.\n  Publish it?\n    blazen answer waiting approve '…'\n")
+    expect(stdout).toBe(
+      "Run waiting waits for answers.\n  Publish it?\n    blazen answer waiting approve '…' -w flows.ts\n",
+    )
     expect(await project.json(['show', 'waiting'], env)).toMatchObject({ run: { owner: null, status: 'waiting' } })
   })
 

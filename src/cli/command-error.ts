@@ -12,7 +12,9 @@ export class CommandError extends Error {
   }
 }
 
-/** @throws always */
-export function noSuchRun(runId: string): CommandError {
-  return new CommandError(`The store has no run "${runId}". List what it has: blazen runs`)
+/** A run that is not there. What helps depends on where it was looked for. */
+export class NoSuchRun extends CommandError {
+  constructor(runId: string) {
+    super(`The store has no run "${runId}".`)
+  }
 }

@@ -1,5 +1,8 @@
-import type { Compiled } from '../compile.ts'
-import type { InputRequestEvent } from '../event.ts'
+import { createActor } from 'xstate'
+import { ArrivedRun, type Compiled, nestedIn } from '../compile.ts'
+import type { Hop } from '../inner-fact.ts'
+import { type Blueprint, checkAnswer } from '../live-run.ts'
+import { findRequest, pendingInputs } from '../open-request.ts'
 import type { StoredRun } from '../store.ts'
 import { readStoredRun } from '../stored-run.ts'
 import type { RunView } from './run-view.ts'
@@ -14,10 +17,16 @@ export function toFoldedView(compiled: Compiled, stored: StoredRun): RunView {
   const { picture } = readStoredRun(compiled, stored)
   const { data, status } = picture
   const isActive = status === 'active'
+  // Never started: it is there to be looked at, with the runs inside it.
+  const { run } = createActor(compiled.machine, { snapshot: new ArrivedRun(picture) as never }).getSnapshot().context
   return {
     info: stored.info,
     toldBy: 'workflow',
-    requests: isActive ? (data.requests as unknown as InputRequestEvent[]) : [],
+    requests: isActive ? pendingInputs(run) : [],
+    check: (requestId, response) => {
+      const asked = findRequest(run, requestId)
+      return asked && checkAnswer(blueprintAt(compiled, asked.way), asked.request, response)
+    },
     executions: (isActive ? data.open : []).map(({ id, step, event, attempt, dueAt }) => {
       return { id, step, event, attempt, dueAt: dueAt ?? null }
     }),
@@ -33,6 +42,10 @@ export function toFoldedView(compiled: Compiled, stored: StoredRun): RunView {
     ...(data.failure === undefined ? {} : { failure: toShownFailure(data.failure) }),
     unknown: [],
   }
+}
+
+function blueprintAt(compiled: Compiled, way: readonly Hop[]): Blueprint {
+  return way.reduce((outer, [, step, name]) => nestedIn(outer.definition, step, name) ?? outer, compiled).blueprint
 }
 
 function toShownFailure(failure: { readonly kind: string }): RunView['failure'] {

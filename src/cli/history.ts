@@ -59,13 +59,14 @@ async function showHistory(terminal: Terminal, runId: string, options: HistoryOp
 /** Records as a table, one line each. */
 export function toHistoryTable(records: readonly HistoryRecord[], { bold, width }: Terminal): string {
   const rows = records.map((record) => {
+    const path = record.kind === 'answered' ? '' : (record.path ?? []).map((step) => `${toPlain(step)} › `).join('')
     const took = record.durationMs === undefined ? '' : `${Math.round(record.durationMs)} ms`
     return [
       String(record.seq),
       toLocal(record.at),
       toPlain(record.kind),
       took,
-      shorten(summarise(record), Math.max(30, width - 52)),
+      shorten(path + summarise(record), Math.max(30, width - 52)),
     ]
   })
   return toTable(['#', 'TIME', 'KIND', 'TOOK', 'WHAT'].map(bold), rows)
@@ -80,6 +81,10 @@ function summarise(record: HistoryRecord): string {
     case 'settled': {
       const wrote = writes.length === 0 ? '' : `; wrote ${writes.map(([key]) => toLine(key, 40)).join(', ')}`
       return `${toPlain(step ?? '')}${of} → ${events.map((each) => toEventLine(each, 200)).join(', ') || 'nothing'}${wrote}`
+    }
+    case 'begun': {
+      const branch = record.child === undefined ? '' : `, branch ${toLine(record.child, 60)}`
+      return `a run in ${toPlain(step ?? '')}${of}${branch}: ${toEventLine(event, 200)}`
     }
     case 'started':
     case 'event':

@@ -52,7 +52,14 @@ async function load(file: string): Promise<object> {
   // Errors name the lines of the user, not those of what the loader makes of them.
   process.setSourceMapsEnabled(true)
   const jiti = createJiti(pathToFileURL(file).href, { interopDefault: false, tsconfigPaths: true, sourceMaps: true })
-  return Object(await jiti.import(file))
+  const { argv } = process
+  // A module that reads its arguments has none: those of the command are not its.
+  process.argv = [argv[0] ?? process.execPath, file]
+  try {
+    return Object(await jiti.import(file))
+  } finally {
+    process.argv = argv
+  }
 }
 
 /** Depth: a module, what it exports, and what is in that. */

@@ -3,7 +3,7 @@ import type { ClassRegistry } from '../class-codec.ts'
 import { type Duration, toMs } from '../duration.ts'
 import { type Message, toLetter } from '../letter.ts'
 import type { Store } from '../store.ts'
-import { noSuchRun } from './command-error.ts'
+import { NoSuchRun } from './command-error.ts'
 
 /** How often is looked whether a letter was taken. */
 const pollMs = 50
@@ -22,7 +22,7 @@ export async function post(
   waitMs: number,
 ): Promise<boolean> {
   const letter = toLetter(message, Date.now(), classes)
-  if (!(await store.post(runId, letter))) throw noSuchRun(runId)
+  if (!(await store.post(runId, letter))) throw new NoSuchRun(runId)
   const until = Date.now() + waitMs
   for (;;) {
     if (!(await store.inbox(runId)).some(({ id }) => id === letter.id)) return true

@@ -1,7 +1,7 @@
 import { messageOf } from '../codec-error.ts'
 import { engineClasses } from '../engine-classes.ts'
 import type { Store } from '../store.ts'
-import { noSuchRun } from './command-error.ts'
+import { NoSuchRun } from './command-error.ts'
 import { toFoldedView } from './folded-view.ts'
 import { toRecordedView } from './recorded-view.ts'
 import type { RunView } from './run-view.ts'
@@ -15,7 +15,7 @@ import type { Known } from './store-command.ts'
  */
 export async function readView(store: Store, runId: string, known: Known): Promise<RunView> {
   const stored = await store.load(runId)
-  if (stored === undefined) throw noSuchRun(runId)
+  if (stored === undefined) throw new NoSuchRun(runId)
   const compiled = known.of(stored.info)
   const classes = new StandIns(compiled?.blueprint.classes ?? engineClasses())
   if (compiled === undefined) {

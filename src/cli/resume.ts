@@ -7,6 +7,7 @@ import { fromLetter } from '../letter.ts'
 import type { RunInfo, Store } from '../store.ts'
 import { endedStatuses } from '../store-rules.ts'
 import { CommandError } from './command-error.ts'
+import { toAnswerHint, toHint } from './hint.ts'
 import { toShortMs } from './post.ts'
 import { toArgument, toErrorLine, toJson, toPlain, toText } from './shown-value.ts'
 import {
@@ -56,7 +57,7 @@ export function addResume(program: Command, terminal: Terminal): void {
         const compiled = requireWorkflow(known, info)
         if (endedStatuses.includes(info.status))
           throw new CommandError(
-            `Run ${toPlain(runId)} has ended (${toPlain(info.status)}). See blazen show ${toArgument(runId)}`,
+            `Run ${toPlain(runId)} has ended (${toPlain(info.status)}). See ${toHint(`blazen show ${toArgument(runId)}`, options)}`,
           )
         await goOn({ terminal, store, known, compiled, runId, options })
       })
@@ -167,7 +168,7 @@ function tellRest(
   else if (status === 'paused') terminal.print(`${run} is paused.`)
   else terminal.print(`${run} waits for ${requests.length === 0 ? 'events from outside' : 'answers'}.`)
   for (const { requestId, prompt } of requests) {
-    terminal.print(`  ${toPlain(prompt)}\n    blazen answer ${toArgument(runId)} ${toArgument(requestId)} '…'`)
+    terminal.print(`  ${toPlain(prompt)}\n    ${toAnswerHint(runId, requestId, options)}`)
   }
 }
 

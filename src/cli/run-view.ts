@@ -21,7 +21,14 @@ export interface RunView {
   readonly info: RunInfo
   /** Who says so: the workflow, which has folded all records, or what is written in them alone. */
   readonly toldBy: 'workflow' | 'records'
+  /** Those of runs inside have the way there in their id, and as their `path`. */
   readonly requests: readonly InputRequestEvent[]
+  /**
+   * Only where the workflow says so: checks an answer by the schema of its kind, and gives what that makes of it.
+   *
+   * @throws EventValidationError
+   */
+  readonly check?: (requestId: string, response: unknown) => unknown
   readonly executions: readonly PendingExecution[]
   /** Events that came while the run was paused. */
   readonly queue: readonly unknown[]

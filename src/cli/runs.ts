@@ -32,11 +32,13 @@ export function addRuns(program: Command, terminal: Terminal): void {
 }
 
 async function listRuns(terminal: Terminal, options: RunsOptions): Promise<void> {
-  const { runs, cursor } = await withStore(options, (store) =>
-    readPages(store, options, toFilter(options, terminal.now)),
-  )
+  const { runs, cursor, others } = await withStore(options, async (store) => {
+    const page = await readPages(store, options, toFilter(options, terminal.now))
+    const isMissed = page.runs.length === 0 && options.workflow !== undefined && !options.json
+    return { ...page, others: isMissed ? await readOthers(store, options.workflow ?? '') : undefined }
+  })
   if (options.json) return printJson(terminal, { runs, cursor: cursor ?? null })
-  if (runs.length === 0) return terminal.tell('No runs.')
+  if (runs.length === 0) return terminal.tell(others === undefined ? 'No runs.' : `No runs. ${others}`)
   terminal.print(toRunTable(runs, terminal))
   if (cursor !== undefined) terminal.tell(`There are more: --cursor ${cursor}, or --all`)
 }
@@ -60,6 +62,17 @@ async function readPages(store: Store, { all }: RunsOptions, filter: RunFilter):
     runs.push(...page.runs)
   }
   return { runs, cursor: undefined }
+}
+
+/** Where no run is of the workflow that was named: which workflows the last runs are of. */
+async function readOthers(store: Store, workflow: string): Promise<string | undefined> {
+  if ((await store.list({ workflow, limit: 1 })).runs.length > 0) return undefined
+  const { runs, cursor } = await store.list({ limit: 1_000 })
+  const names = [...new Set(runs.map((run) => run.workflow))].sort()
+  const none = `None is of workflow "${toPlain(workflow)}"`
+  if (names.length === 0) return 'The store holds none at all.'
+  const whose = cursor === undefined ? 'the runs here are of' : `the last ${runs.length} runs are of`
+  return `${none}: ${whose} ${names.map((name) => `"${toPlain(name)}"`).join(', ')}.`
 }
 
 function toRunTable(runs: readonly RunInfo[], { now, bold }: Terminal): string {

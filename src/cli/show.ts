@@ -1,14 +1,16 @@
 import { type Command, Option } from 'commander'
 import { engineClasses } from '../engine-classes.ts'
+import type { InputRequestEvent } from '../event.ts'
 import type { HistoryRecord } from '../history.ts'
 import type { RunInfo, Store } from '../store.ts'
 import { endedStatuses } from '../store-rules.ts'
-import { noSuchRun } from './command-error.ts'
+import { NoSuchRun } from './command-error.ts'
+import { toAnswerHint } from './hint.ts'
 import { toHistoryTable } from './history.ts'
 import { readView } from './read-view.ts'
 import { historyOf, type RunView } from './run-view.ts'
 import { toLimit } from './runs.ts'
-import { toArgument, toEventLine, toJson, toKey, toLine, toPlain, toText } from './shown-value.ts'
+import { toEventLine, toJson, toKey, toLine, toPlain, toText } from './shown-value.ts'
 import { StandIns } from './stand-ins.ts'
 import {
   addStoreCommand,
@@ -48,12 +50,12 @@ async function showRun(terminal: Terminal, runId: string, options: ShowOptions):
   const known = await knownWorkflows(options)
   const shown = await withStore(options, (store) => readShown(store, runId, known, options.records))
   if (options.json) printJson(terminal, toShownJson(shown))
-  else terminal.print(toSections(shown, terminal).join('\n\n'))
+  else terminal.print(toSections(shown, terminal, options).join('\n\n'))
 }
 
 async function readShown(store: Store, runId: string, known: Known, count: number): Promise<Shown> {
   const stored = await store.load(runId)
-  if (stored === undefined) throw noSuchRun(runId)
+  if (stored === undefined) throw new NoSuchRun(runId)
   const classes = new StandIns(known.of(stored.info)?.blueprint.classes ?? engineClasses())
   const last = await store.records(runId, { from: Math.max(1, stored.info.seq - count + 1), limit: count })
   return {
@@ -82,7 +84,7 @@ function toShownJson({ view, records, letters }: Shown): object {
   }
 }
 
-function toSections({ view, records, letters }: Shown, terminal: Terminal): string[] {
+function toSections({ view, records, letters }: Shown, terminal: Terminal, options: ShowOptions): string[] {
   const { bold, dim, now, width, hasColors: colors } = terminal
   const sections: string[] = [toPairs(toHead(view, now, letters))]
   const add = (title: string, body: string) => {
@@ -92,7 +94,7 @@ function toSections({ view, records, letters }: Shown, terminal: Terminal): stri
   if ('result' in view) add('Result', indent(value(view.result)))
   const { failure } = view
   if (failure !== undefined) add('Failure', indent(failure.error === undefined ? failure.kind : value(failure.error)))
-  add('Requests', toRequests(view, terminal))
+  add('Requests', toRequests(view, terminal, options))
   add('Pending', toPending(view, terminal))
   add(
     'Collected',
@@ -132,12 +134,14 @@ function toOwner({ owner, epoch }: RunInfo): string {
   return owner === null ? 'nobody' : `${toPlain(owner)}, epoch ${epoch}, unless its lease has run out`
 }
 
-function toRequests({ requests, info }: RunView, { dim }: Terminal): string {
-  return toLines(requests, ({ type: _, requestId, prompt, ...rest }) => {
-    const more = Object.keys(rest).length === 0 ? '' : ` ${toLine(rest)}`
-    const answer = `blazen answer ${toArgument(info.runId)} ${toArgument(requestId)} '…'`
-    return `${toKey(requestId)}: ${toPlain(prompt)}${more}\n    ${dim(answer)}`
-  })
+function toRequests({ requests, info }: RunView, { dim }: Terminal, options: ShowOptions): string {
+  return toLines(
+    requests,
+    ({ type: _, requestId, prompt, path: __, ...rest }: InputRequestEvent & { readonly path?: readonly string[] }) => {
+      const more = Object.keys(rest).length === 0 ? '' : ` ${toLine(rest)}`
+      return `${toKey(requestId)}: ${toPlain(prompt)}${more}\n    ${dim(toAnswerHint(info.runId, requestId, options))}`
+    },
+  )
 }
 
 function toPending({ executions, queue, delayed }: RunView, { now }: Terminal): string {

@@ -2,7 +2,8 @@ import { type Command, Option } from 'commander'
 import type { Compiled } from '../compile.ts'
 import type { RunInfo, Store } from '../store.ts'
 import { type AnyWorkflow, compiledOf } from '../workflow.ts'
-import { noSuchRun } from './command-error.ts'
+import { CommandError, NoSuchRun } from './command-error.ts'
+import { toHint } from './hint.ts'
 import { loadWorkflows } from './load-workflows.ts'
 import { openStore } from './open-store.ts'
 import type { Terminal } from './terminal.ts'
@@ -39,13 +40,14 @@ export function addWorkflowsOption(command: Command, why: string): Command {
 }
 
 /** Does something with the store, and closes it. */
-export async function withStore<Result>(
-  { store: where, schema }: StoreOptions,
-  fn: (store: Store) => Promise<Result>,
-): Promise<Result> {
-  const store = await openStore(where, schema)
+export async function withStore<Result>(options: StoreOptions, fn: (store: Store) => Promise<Result>): Promise<Result> {
+  const store = await openStore(options.store, options.schema)
   try {
     return await fn(store)
+  } catch (error) {
+    if (!(error instanceof NoSuchRun)) throw error
+    const { store: where, schema } = options
+    throw new CommandError(`${error.message} List what it has: ${toHint('blazen runs', { store: where, schema })}`)
   } finally {
     await store.close()
   }
@@ -54,7 +56,7 @@ export async function withStore<Result>(
 /** @throws CommandError where there is none. */
 export async function requireRun(store: Store, runId: string): Promise<RunInfo> {
   const info = await store.info(runId)
-  if (info === undefined) throw noSuchRun(runId)
+  if (info === undefined) throw new NoSuchRun(runId)
   return info
 }
 
