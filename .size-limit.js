@@ -14,15 +14,15 @@ export default [
     name: 'a program of workflows, minified and gzipped',
     path: 'dist/index.js',
     import: '{ workflow, defineEvent, StartEvent, StopEvent }',
-    // xstate 13, immer 5, the serialiser 4; the rest is ours: the engine 15, values, snapshots and state objects 18, records 8, runs inside runs 3; and what bundlers cannot tell to be unused 8.
-    limit: '75 kB',
+    // xstate 13, immer 5, the serialiser 4; the rest is ours: the engine 15, values, snapshots and state objects 18, records 8, runs inside runs 3; errors that say more 1; and what bundlers cannot tell to be unused 9.
+    limit: '77.5 kB',
     ...bundled,
   },
   {
     name: 'all of blazen-xstate, minified and gzipped',
     path: 'dist/index.js',
     // Hosts and stores 8, sub-workflows and pipelines 4 on top of it.
-    limit: '82 kB',
+    limit: '83.5 kB',
     ...bundled,
   },
   {
