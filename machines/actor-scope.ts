@@ -74,3 +74,13 @@ export function keepInspectionApart(system: AnyActorRef['system']): void {
     }
   }
 }
+
+/** A scope in which transitions of an actor do nothing of what they ask for. */
+export function toStillScope(actor: AnyActorRef): AnyActorScope {
+  const nothing = () => {}
+  const { system, id, sessionId } = actor
+  return {
+    ...{ self: actor, system, id, sessionId },
+    ...{ defer: nothing, emit: nothing, logger: nothing, stopChild: nothing, actionExecutor: nothing },
+  }
+}

@@ -1,5 +1,5 @@
-import { type AnyActorRef, type AnyActorScope, type AnyEventObject, createActor } from 'xstate'
-import { relay } from './actor-scope.ts'
+import { type AnyActorRef, type AnyEventObject, createActor } from 'xstate'
+import { relay, toStillScope } from './actor-scope.ts'
 import type { ChildRun, Execution, Picture } from './execution.ts'
 import type { Journal } from './journal.ts'
 import type { RunPicture, WorkflowMachine, WorkflowMachineSnapshot } from './machine.ts'
@@ -121,15 +121,8 @@ export class Child implements ChildRun {
   }
 
   #fold(event: AnyEventObject): void {
-    const { actor } = this
-    const { system, id, sessionId } = actor
-    const nothing = () => {}
-    const scope: AnyActorScope = {
-      ...{ self: actor, system, id, sessionId },
-      ...{ defer: nothing, emit: nothing, logger: nothing, stopChild: nothing, actionExecutor: nothing },
-    }
     passTime(this.#snapshot, this.#parent?.foldedUntil)
-    this.#snapshot = this.logic.transition(this.#snapshot, event, scope)
+    this.#snapshot = this.logic.transition(this.#snapshot, event, toStillScope(this.actor))
     // As a run does that ends alive.
     if (this.#snapshot.status === 'done') clearWork(this.run)
   }

@@ -1,4 +1,5 @@
-import type { AnyActorRef, AnyActorScope, AnyEventObject } from 'xstate'
+import type { AnyActorRef, AnyEventObject } from 'xstate'
+import { toStillScope } from './actor-scope.ts'
 import { nestedRuns } from './child.ts'
 import type { RunPicture, WorkflowMachine, WorkflowMachineSnapshot } from './machine.ts'
 import { clearWork, toData } from './run.ts'
@@ -22,12 +23,7 @@ export function fold(
   facts: Iterable<Fact>,
   since?: number,
 ): RunPicture {
-  const nothing = () => {}
-  const { system, id, sessionId } = actor
-  const scope: AnyActorScope = {
-    ...{ self: actor, system, id, sessionId },
-    ...{ defer: nothing, emit: nothing, logger: nothing, stopChild: nothing, actionExecutor: nothing },
-  }
+  const scope = toStillScope(actor)
   let snapshot: WorkflowMachineSnapshot<unknown> = actor.getSnapshot()
   const { run } = snapshot.context
   run.foldedUntil = since

@@ -1,5 +1,5 @@
 import type { AnyEventObject } from 'xstate'
-import { type Begun, Child, type OfChild, type Run } from '../machines/index.ts'
+import { Child, type OfChild, type Run } from '../machines/index.ts'
 
 /** One step of the way from a run to a run inside it. */
 export type Hop = readonly [execution: number, step: string, name: string]
@@ -34,9 +34,4 @@ export function wrap(way: readonly Hop[], fact: AnyEventObject): AnyEventObject 
     (event, [execution, , name]) => ({ type: 'blazen.child', execution, name, event }) satisfies OfChild,
     fact,
   )
-}
-
-/** What begins a run inside another one. */
-export function isBegun(fact: AnyEventObject): fact is AnyEventObject & Begun {
-  return fact.type === 'blazen.begun'
 }
